@@ -1,0 +1,1 @@
+"""Use cases without windows. Neither Qt nor torch may be imported here."""

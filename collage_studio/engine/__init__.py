@@ -1,0 +1,1 @@
+"""The engine. Everything here but `api` may import torch; `api` must not."""

@@ -1,0 +1,1 @@
+"""Measuring pictures and speed: metrics, benchmark scenes, report."""

@@ -1,0 +1,1 @@
+"""Bytes <-> Document: .collage, PSD, OpenRaster, PNG. Neither Qt nor torch."""
