@@ -1,8 +1,9 @@
-"""Sizes, rectangles and affine maps in canvas pixels: origin top left, y down, degrees clockwise."""
+"""Sizes, boxes and affine maps in canvas pixels: origin top left, y down, degrees clockwise."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,12 @@ class Rect:
         return Rect(
             self.left - margin, self.top - margin, self.right + margin, self.bottom + margin
         )
+
+    def tiles(self, size: Size) -> Iterator[Rect]:
+        """This box in parts of at most `size`, row by row."""
+        for top in range(self.top, self.bottom, size.height):
+            for left in range(self.left, self.right, size.width):
+                yield Rect(left, top, left + size.width, top + size.height).intersect(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +171,6 @@ class Affine:
     def matrix(self) -> npt.NDArray[np.float64]:
         """(2, 3), continuous coordinates."""
         return np.array([[self.a, self.b, self.c], [self.d, self.e, self.f]])
+
+
+IDENTITY = Affine()

@@ -46,7 +46,7 @@ class History:
             return self
         last = self.past[-1]
         future = (*self.future, Entry(self.present, last.label))
-        return replace(self, present=last.document, past=self.past[:-1], future=future)
+        return replace(self, present=last.document, past=self.past[:-1], future=future).sealed()
 
     def redone(self) -> History:
         if not self.future:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from collage_studio.document.geometry import Affine, Rect, Size
+from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
 
 PixelArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -27,16 +27,26 @@ def new_id() -> str:
 
 
 def _frozen_copy(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array itself if it is contiguous and read-only already, else a read-only copy."""
-    if array.flags.writeable or not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array).copy()
+    """The array itself if it is contiguous and nobody can change it, else a read-only copy."""
+    if not array.flags.c_contiguous or _is_changeable(array):
+        array = np.array(array, order="C")
         array.setflags(write=False)
     return array
 
 
+def _is_changeable(array: npt.NDArray[Any]) -> bool:
+    """The array, or the memory that it is a window on, can be written to."""
+    if array.flags.writeable:
+        return True
+    base = cast("object", array.base)
+    if isinstance(base, np.ndarray):
+        return _is_changeable(base)
+    return base is not None and not isinstance(base, bytes)
+
+
 def _content_key(array: npt.NDArray[Any]) -> str:
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(memoryview(array).cast("B"))
+    digest.update(array.data.cast("B"))
     return digest.hexdigest()
 
 
@@ -48,7 +58,7 @@ class Raster:
 
     def __init__(self, pixels: PixelArray, key: str | None = None) -> None:
         """Take `pixels`; `key` only where the caller has just verified it."""
-        if pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype not in (np.uint8, np.uint16):
+        if pixels.ndim != 3 or pixels.shape[2] != 4 or str(pixels.dtype) not in {"uint8", "uint16"}:
             raise ValueError(
                 f"A raster is (H, W, 4) uint8 or uint16, got {pixels.shape} {pixels.dtype}."
             )
@@ -140,7 +150,7 @@ class BlendMode(StrEnum):
     SATURATION = "saturation"
     COLOR = "color"
     LUMINOSITY = "luminosity"
-    PASS_THROUGH = "pass_through"  # noqa: S105  groups only: children blend with what is below
+    PASS_THROUGH = "pass_through"
 
 
 class NextState(StrEnum):
@@ -175,7 +185,7 @@ class Layer:
     raster: Raster | None = None
     mask: Mask | None = None
     mask_enabled: bool = True
-    placement: Affine = Affine()
+    placement: Affine = IDENTITY
     opacity: float = 1.0
     blend: BlendMode = BlendMode.NORMAL
     visible: bool = True
@@ -194,7 +204,7 @@ class Layer:
             value: float = getattr(self, name)
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} of layer {self.name!r} must lie in 0..1, got {value}.")
-        if self.attention_in < 0 or self.attention_out < 0:
+        if not (self.attention_in >= 0 and self.attention_out >= 0):
             raise ValueError(f"Attention weights of layer {self.name!r} must not be negative.")
         if self.kind is LayerKind.PICTURE and self.raster is None:
             raise ValueError(f"Picture layer {self.name!r} has no raster.")
