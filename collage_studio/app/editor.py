@@ -27,6 +27,7 @@ class Editor:
         self._history = History(document)
         self._saved: Document | None = document
         self.changed: Announcer[Changed] = Announcer()
+        self.replaced: Announcer[Document] = Announcer()
 
     @property
     def document(self) -> Document:
@@ -71,6 +72,7 @@ class Editor:
         before = self.document
         self._history = History(document)
         self._saved = document if saved else None
+        self.replaced.announce(document)
         self.changed.announce(Changed(before, document))
 
     def mark_saved(self, document: Document) -> None:

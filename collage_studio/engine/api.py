@@ -128,7 +128,7 @@ class BadRequest(EngineError):
 
 
 def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
-    """What a recipe keeps of each layer: id, name, text, noise, state, attention."""
+    """What a recipe keeps of each layer: id, name, text, noise, state, attention, place."""
     return tuple(
         {
             "id": layer.id,
@@ -138,6 +138,7 @@ def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
             "state": str(layer.state),
             "attention_in": layer.attention_in,
             "attention_out": layer.attention_out,
+            "placement": list(layer.placement.as_tuple()),
         }
         for layer in (document.background, *document.walk())
     )

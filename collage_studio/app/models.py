@@ -1,0 +1,116 @@
+"""The model library: the bundled Starter and what the user added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from collage_studio.app.checkpoints import Checkpoint, ModelRefused, inspect
+from collage_studio.app.settings import PreferencesStore
+from collage_studio.formats.errors import size_text
+from collage_studio.resources_dir import resources_path
+
+STARTER = "starter"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One line of the library.
+
+    Args:
+        id: what `RunSettings.model` says: "starter" or an absolute path.
+        note: what it can draw, or why it cannot be used.
+        is_available: whether a run with it can start.
+    """
+
+    id: str
+    name: str
+    family: str
+    bytes: int = 0
+    note: str = ""
+    is_available: bool = True
+
+    @property
+    def size(self) -> str:
+        return size_text(self.bytes) if self.bytes else ""
+
+
+class ModelLibrary:
+    """Knows the models; what was added is remembered in the preferences."""
+
+    def __init__(self, store: PreferencesStore) -> None:
+        self._store = store
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """The Starter, then the user's own in the order they were added."""
+        added = (_info(Path(text)) for text in self._store.current.models)
+        return (starter_info(), *added)
+
+    def find(self, model_id: str) -> ModelInfo:
+        """The line for `model_id`; a path nobody added is inspected too."""
+        if model_id == STARTER:
+            return starter_info()
+        return _info(Path(model_id))
+
+    def add(self, path: Path) -> ModelInfo:
+        """Remember a folder or .safetensors file.
+
+        Raises:
+            ModelRefused: it is a pickle, damaged, no model or of a family that cannot run yet.
+        """
+        path = path.absolute()
+        checkpoint = inspect(path)
+        if not checkpoint.is_runnable:
+            raise ModelRefused(_why_not(path, checkpoint))
+        kept = [text for text in self._store.current.models if text != str(path)]
+        self._store.update(models=(*kept, str(path)))
+        return _info(path)
+
+    def remove(self, model_id: str) -> None:
+        """Forget a model; its files stay."""
+        kept = tuple(text for text in self._store.current.models if text != model_id)
+        self._store.update(models=kept)
+
+
+def starter_info() -> ModelInfo:
+    """The bundled model's line."""
+    folder = resources_path("starter", "model")
+    try:
+        size = inspect(folder).bytes
+    except ModelRefused:
+        note = "The Starter is not installed. Add a model of your own."
+        return ModelInfo(STARTER, "Starter", "Starter", note=note, is_available=False)
+    return ModelInfo(STARTER, "Starter", "Starter", size, _starter_note())
+
+
+def starter_objects() -> tuple[str, ...]:
+    """What the bundled model has learned to draw, by name."""
+    stickers = resources_path("starter", "stickers").glob("*.png")
+    return tuple(sorted(path.stem.replace("_", " ") for path in stickers))
+
+
+def _starter_note() -> str:
+    """What to expect of it, plainly."""
+    known = ", ".join(starter_objects())
+    draws = f"Small and quick; it has only ever seen these stickers: {known}. " if known else ""
+    return f"{draws}Add a Stable Diffusion model for everything else."
+
+
+def _info(path: Path) -> ModelInfo:
+    try:
+        checkpoint = inspect(path)
+    except ModelRefused as error:
+        return ModelInfo(str(path), path.stem, "Unknown", note=str(error), is_available=False)
+    note = "" if checkpoint.is_runnable else _why_not(path, checkpoint)
+    name = path.name if path.is_dir() else path.stem
+    return ModelInfo(
+        str(path), name, checkpoint.family, checkpoint.bytes, note, checkpoint.is_runnable
+    )
+
+
+def _why_not(path: Path, checkpoint: Checkpoint) -> str:
+    return (
+        f"{path.name} is of the family {checkpoint.family}, which does not run here yet. "
+        "Choose a Stable Diffusion 1 or 2 model."
+    )

@@ -1,0 +1,101 @@
+"""Captures what a run needs from a document: the same for window and command line."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from collage_studio.app.settings import Preferences
+from collage_studio.document.model import (
+    Document,
+    LayerKind,
+    Raster,
+    RunSettings,
+    Start,
+    Variation,
+    new_id,
+)
+from collage_studio.document.noise_map import run_layers
+from collage_studio.engine.api import HarmoniseRequest, Produced, Request, RerollRequest
+
+SEED_LIMIT = 1_000_000
+_SMALLER = 0.75
+_RESOLUTION_GRID = 64
+
+
+def has_something_to_run(document: Document) -> bool:
+    """Whether a picture or fill is visible; an empty canvas cannot be harmonised."""
+    return any(layer.visible and layer.kind is not LayerKind.GROUP for layer in document.walk())
+
+
+def harmonise_request(
+    document: Document, seeds: Sequence[int], settings: RunSettings | None = None
+) -> Request:
+    """What Harmonise does: all layers, or only those marked for re-roll."""
+    marked = run_layers(document)
+    if marked:
+        return reroll_request(document, marked, seeds, settings=settings)
+    return HarmoniseRequest(_lean(document), tuple(seeds), settings or document.settings)
+
+
+def reroll_request(
+    document: Document,
+    layer_ids: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    start: Start = Start.CURRENT,
+    settings: RunSettings | None = None,
+) -> RerollRequest:
+    """New pixels for `layer_ids`; everything else stays identical."""
+    chosen = settings or document.settings
+    return RerollRequest(_lean(document), tuple(layer_ids), tuple(seeds), chosen, start)
+
+
+def new_seeds(preferences: Preferences, taken: Sequence[int] = ()) -> tuple[int, ...]:
+    """Seeds for the next run: as many as there are variations, none of `taken`."""
+    if preferences.seeds == "fixed":
+        first = max((preferences.first_seed, *(seed + 1 for seed in taken)))
+        return tuple(range(first, first + preferences.variations))
+    seeds = list[int]()
+    while len(seeds) < preferences.variations:
+        seed = secrets.randbelow(SEED_LIMIT)
+        if seed not in taken and seed not in seeds:
+            seeds.append(seed)
+    return tuple(seeds)
+
+
+def smaller(settings: RunSettings, document: Document) -> RunSettings:
+    """The same settings at three quarters of the working size, on the engine's grid of 64 px."""
+    now = settings.resolution or min(document.size.width, document.size.height)
+    target = int(now * _SMALLER) // _RESOLUTION_GRID * _RESOLUTION_GRID
+    return replace(settings, resolution=max(_RESOLUTION_GRID, target))
+
+
+def title_of(request: Request) -> str:
+    """What the queue calls this run."""
+    if isinstance(request, HarmoniseRequest):
+        return "Harmonise"
+    if len(request.layer_ids) != 1:
+        return f"Re-roll {len(request.layer_ids)} layers"
+    layer = request.document.find(request.layer_ids[0])
+    return f"Re-roll {layer.name}" if layer else "Re-roll"
+
+
+def next_run(document: Document, others: Iterable[int] = ()) -> int:
+    """Number of a new run: above all in the document and all of `others`."""
+    kept = [variation.run for variation in document.variations]
+    accepted = [document.accepted.run] if document.accepted else []
+    return max([0, *kept, *accepted, *others]) + 1
+
+
+def variation_of(event: Produced, run: int) -> Variation:
+    """The variation that a finished picture becomes."""
+    has_alpha = event.picture.shape[2] == 4
+    raster = Raster(event.picture) if has_alpha else Raster.from_rgb(event.picture)
+    return Variation(new_id(), run, raster, event.recipe, event.box)
+
+
+def _lean(document: Document) -> Document:
+    """The document without variations nobody accepted: a run does not read them."""
+    return replace(document, variations=()) if document.variations else document

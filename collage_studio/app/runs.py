@@ -1,0 +1,250 @@
+"""Harmonise, re-roll and their variations: between the editor, the queue and the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from collage_studio.app.editor import Editor
+from collage_studio.app.notices import Notice
+from collage_studio.app.requests import (
+    harmonise_request,
+    has_something_to_run,
+    new_seeds,
+    next_run,
+    reroll_request,
+    smaller,
+    title_of,
+    variation_of,
+)
+from collage_studio.app.settings import Preferences
+from collage_studio.document.announcer import Announcer
+from collage_studio.document.edits import accept_variation, add_variations, drop_variation
+from collage_studio.document.model import Start, Variation
+from collage_studio.engine.api import (
+    Cancelled,
+    Event,
+    Failed,
+    Previewed,
+    Produced,
+    Request,
+    Started,
+)
+from collage_studio.jobs.board import Job, JobBoard, JobState
+
+_BUTTONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "retry": (("Run again", "harmonise.retry"),),
+    "retry_smaller": (("Retry smaller", "harmonise.retry_smaller"),),
+    "choose_model": (("Find file", "harmonise.choose_model"), ("Use Starter", "harmonise.starter")),
+}
+
+
+class EnginePort(Protocol):
+    """The engine as seen from the main thread; its events come back through `handle`."""
+
+    def send(self, job_id: str, request: Request) -> None: ...
+
+    def cancel(self, job_id: str) -> None: ...
+
+    def restart(self) -> None: ...
+
+
+class RunController:
+    """Sends one job at a time and turns what comes back into variations. Main thread only."""
+
+    def __init__(
+        self,
+        editor: Editor,
+        board: JobBoard,
+        engine: EnginePort,
+        preferences: Callable[[], Preferences] = Preferences,
+    ) -> None:
+        """Args: preferences: gives the current ones, asked at each run."""
+        self._editor = editor
+        self._board = board
+        self._engine = engine
+        self._preferences = preferences
+        self._runs: dict[str, int] = {}
+        self.previews: dict[tuple[str, int], Previewed] = {}
+        self.job_changed: Announcer[Job] = Announcer()
+        self.preview_changed: Announcer[tuple[str, Previewed]] = Announcer()
+        self.produced: Announcer[Variation] = Announcer()
+        self.notice: Announcer[Notice] = Announcer()
+        self._subscriptions = (
+            board.changed.subscribe(self.job_changed.announce),
+            editor.replaced.subscribe(lambda _document: self.abandon()),
+        )
+
+    @property
+    def board(self) -> JobBoard:
+        return self._board
+
+    def close(self) -> None:
+        """Give up the subscriptions; the object is of no use afterwards."""
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def harmonise(self, seeds: Sequence[int] | None = None) -> Job | None:
+        """Queue a run over all layers, or those marked for re-roll; None if there is nothing."""
+        document = self._editor.document
+        if not has_something_to_run(document):
+            self._tell("There is no picture to harmonise. Drop one on the canvas.", "file.add")
+            return None
+        return self._queue(harmonise_request(document, self._seeds(seeds)))
+
+    def reroll(
+        self,
+        layer_ids: Sequence[str],
+        seeds: Sequence[int] | None = None,
+        start: Start = Start.CURRENT,
+    ) -> Job | None:
+        """Queue new pixels for these layers; None if none of them is there."""
+        document = self._editor.document
+        there = tuple(i for i in layer_ids if document.find(i) is not None)
+        if not there:
+            self._tell("No layer is selected to re-roll. Select one first.")
+            return None
+        return self._queue(reroll_request(document, there, self._seeds(seeds), start=start))
+
+    def more_seeds(self) -> Job | None:
+        """Queue the newest run's recipe with new seeds; its variations join the same run."""
+        job = self._newest()
+        if job is None:
+            return self.harmonise()
+        used = [
+            other.seeds
+            for other in self._board.jobs
+            if self._runs.get(other.id) == self._run_of(job)
+        ]
+        seeds = new_seeds(self._preferences(), [seed for seeds in used for seed in seeds])
+        return self._queue(replace(job.request, seeds=seeds), run=self._run_of(job))
+
+    def cancel(self, job_id: str = "") -> None:
+        """Stop a job within a step; without an id the running one, else the first that waits."""
+        job = self._board.find(job_id) if job_id else self._current()
+        if job is None or job.is_over:
+            return
+        if job.state is JobState.RUNNING:
+            self._engine.cancel(job.id)
+        else:
+            self.handle(job.id, Cancelled())
+
+    def retry(self, job_id: str = "", *, smaller_size: bool = False) -> Job | None:
+        """Run a job that is over again, for the seeds it still owes; by default the last failed."""
+        job = self._board.find(job_id) if job_id else self._last_failed()
+        if job is None or not job.is_over:
+            return None
+        request = job.request
+        if smaller_size:
+            request = replace(request, settings=smaller(request.settings, request.document))
+        job = self._board.retry(job.id, request)
+        self.dispatch()
+        return self._board.find(job.id)
+
+    def accept(self, variation_id: str) -> None:
+        """Make a variation the document's picture; undo brings the former back."""
+        self._editor.apply(lambda d: accept_variation(d, variation_id), "Accept variation")
+
+    def drop(self, variation_id: str) -> None:
+        """Take a variation off the strip."""
+        self._editor.apply(lambda d: drop_variation(d, variation_id), "Delete variation")
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold the queue back after the running job, or let it go on."""
+        self._board.paused = paused
+        self.dispatch()
+
+    def abandon(self) -> None:
+        """Another document was opened: stop all runs, late pictures reach nobody."""
+        running = self._board.running
+        self._board.clear()
+        self.previews.clear()
+        self._runs.clear()
+        if running is not None:
+            self._engine.cancel(running.id)
+
+    def dispatch(self) -> None:
+        """Send the next waiting job if the engine is free."""
+        job = self._board.next_to_run()
+        if job is not None:
+            self._board.mark_sent(job.id)
+            self._engine.send(job.id, job.request)
+
+    def handle(self, job_id: str, event: Event) -> None:
+        """Take in an event of the engine; called on the main thread only."""
+        job = self._board.find(job_id)
+        if job is None or job.is_over:
+            return
+        self._board.handle(job_id, event)
+        match event:
+            case Previewed():
+                self.previews[job_id, event.seed] = event
+                self.preview_changed.announce((job_id, event))
+            case Produced():
+                self._take_picture(job, event)
+            case Started(warnings=warnings):
+                for warning in warnings:
+                    self.notice.announce(Notice(warning, "warn", key=warning))
+            case Failed():
+                self._report(job, event)
+            case _:
+                pass
+        job = self._board.find(job_id)
+        if job is not None and job.is_over:
+            self._end(job_id)
+
+    def _queue(self, request: Request, run: int = 0) -> Job:
+        job = self._board.add(request, title_of(request))
+        self._runs[job.id] = run or next_run(self._editor.document, self._runs.values())
+        self.dispatch()
+        return self._board.find(job.id) or job
+
+    def _take_picture(self, job: Job, event: Produced) -> None:
+        self.previews.pop((job.id, event.seed), None)
+        height, width = event.picture.shape[:2]
+        if (height, width) != self._editor.document.size.shape:
+            self._tell("The canvas has a new size, so this variation was left out. Run it again.")
+            return
+        variation = variation_of(event, self._run_of(job))
+        self._editor.apply(
+            lambda document: add_variations(document, [variation]),
+            "Add variations",
+            merge=f"run-{job.id}",
+        )
+        self.produced.announce(variation)
+
+    def _report(self, job: Job, event: Failed) -> None:
+        buttons = tuple(
+            (label, f"{action}:{job.id}" if "retry" in action else action)
+            for label, action in _BUTTONS.get(event.remedy, ())
+        )
+        self.notice.announce(
+            Notice(event.message, "danger", buttons, key=f"job-{job.id}", details=event.details)
+        )
+
+    def _end(self, job_id: str) -> None:
+        for key in [key for key in self.previews if key[0] == job_id]:
+            del self.previews[key]
+        self._editor.seal()
+        self.dispatch()
+
+    def _seeds(self, seeds: Sequence[int] | None) -> tuple[int, ...]:
+        return new_seeds(self._preferences()) if seeds is None else tuple(seeds)
+
+    def _newest(self) -> Job | None:
+        return max(self._board.jobs, key=lambda job: job.created, default=None)
+
+    def _last_failed(self) -> Job | None:
+        failed = [job for job in self._board.jobs if job.state is JobState.FAILED]
+        return failed[-1] if failed else None
+
+    def _current(self) -> Job | None:
+        return self._board.running or next(iter(self._board.waiting), None)
+
+    def _run_of(self, job: Job) -> int:
+        return self._runs.get(job.id, 1)
+
+    def _tell(self, text: str, action: str = "") -> None:
+        buttons = (("Add picture", action),) if action else ()
+        self.notice.announce(Notice(text, "info", buttons, key="runs"))

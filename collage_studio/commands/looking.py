@@ -1,0 +1,151 @@
+"""The commands export and info: they read a file and run no model."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from collage_studio.app.reading import read_any
+from collage_studio.commands.console import say, say_json, warn
+from collage_studio.commands.outputs import check_output
+from collage_studio.document.model import Document, Layer, LayerKind
+from collage_studio.formats.errors import FormatError
+from collage_studio.formats.export import export_document
+from collage_studio.formats.opened import Opened
+from collage_studio.formats.png import read_recipe
+
+
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="IN", help=".collage, .ora or a picture")
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, help=".png, .psd, .ora or .collage"
+    )
+    parser.add_argument("--json", action="store_true", help="say the outcome as JSON")
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write a document in another format and read it back."""
+    out: Path = args.out / f"{args.input.stem}.png" if args.out.is_dir() else args.out
+    check_output(out)
+    opened = read_any(args.input)
+    for notice in opened.notices:
+        warn(notice)
+    report = export_document(opened.document, out)
+    if args.json:
+        say_json({"path": str(out), "bytes": report.bytes, "checked": report.checked})
+    else:
+        say(report.sentence)
+    return 0
+
+
+def add_info_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="FILE", help=".collage, .ora or a picture")
+    parser.add_argument("--json", action="store_true", help="say everything as JSON")
+
+
+def info(args: argparse.Namespace) -> int:
+    """Say what is in a file."""
+    opened = read_any(args.input)
+    recipe = _recipe(args.input)
+    if args.json:
+        say_json(_data(opened, recipe))
+    else:
+        for line in _lines(args.input, opened, recipe):
+            say(line)
+    return 0
+
+
+def _recipe(path: Path) -> dict[str, Any] | None:
+    """The recipe in a PNG of ours; other files have theirs in the document or none."""
+    if path.suffix.lower() != ".png":
+        return None
+    try:
+        return read_recipe(path)
+    except FormatError:
+        return None
+
+
+def _data(opened: Opened, recipe: dict[str, Any] | None) -> dict[str, Any]:
+    document = opened.document
+    accepted = document.accepted
+    return {
+        "size": [document.size.width, document.size.height],
+        "caption": document.written_caption()[0],
+        "layers": [_layer_data(layer) for layer in document.layers],
+        "background": _layer_data(document.background),
+        "settings": asdict(document.settings),
+        "variations": [
+            {"id": item.id, "run": item.run, "seed": item.recipe.seed, "kind": item.recipe.kind}
+            for item in document.variations
+        ],
+        "accepted": asdict(accepted.recipe) if accepted else None,
+        "recipe": recipe,
+        "notices": opened.notices,
+    }
+
+
+def _layer_data(layer: Layer) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "id": layer.id,
+        "name": layer.name,
+        "kind": str(layer.kind),
+        "text": layer.text,
+        "noise": layer.noise,
+        "state": str(layer.state),
+        "opacity": layer.opacity,
+        "blend": str(layer.blend),
+        "visible": layer.visible,
+        "locked": layer.locked,
+        "attention_in": layer.attention_in,
+        "attention_out": layer.attention_out,
+        "placement": layer.placement.as_tuple(),
+    }
+    if layer.kind is LayerKind.GROUP:
+        data["children"] = [_layer_data(child) for child in layer.children]
+    return data
+
+
+def _lines(path: Path, opened: Opened, recipe: dict[str, Any] | None) -> list[str]:
+    document, settings = opened.document, opened.document.settings
+    caption = document.written_caption()[0] or "none"
+    lines = [
+        f"{path.name}: {document.size.width} × {document.size.height} px",
+        f"Caption: {caption}",
+        f"Model {settings.model}, {settings.method}, {settings.steps} steps, "
+        f"guidance {settings.guidance:g}",
+        "Layers, front to back:",
+        *_layer_lines(document),
+    ]
+    if document.variations:
+        seeds = ", ".join(str(item.recipe.seed) for item in document.variations)
+        lines.append(f"Variations: seeds {seeds}")
+    if document.accepted:
+        lines.append(
+            f"Accepted: {document.accepted.recipe.kind}, seed {document.accepted.recipe.seed}"
+        )
+    if recipe and recipe.get("recipe"):
+        lines.append(f"Made from: {recipe.get('caption', '')}, seed {recipe['recipe'].get('seed')}")
+    return [*lines, *opened.notices]
+
+
+def _layer_lines(document: Document) -> list[str]:
+    lines = list[str]()
+
+    def describe(layer: Layer, depth: int) -> None:
+        marks = "".join(
+            f", {word}"
+            for word, is_so in (("hidden", not layer.visible), ("locked", layer.locked))
+            if is_so
+        )
+        text = f' "{layer.text}"' if layer.text else ""
+        noise = f"noise {round(layer.noise * 100)}, {layer.state}"
+        lines.append(f"{'  ' * (depth + 1)}{layer.name}{text}: {noise}{marks}")
+        for child in reversed(layer.children):
+            describe(child, depth + 1)
+
+    for layer in reversed(document.layers):
+        describe(layer, 0)
+    describe(document.background, 0)
+    return lines

@@ -1,0 +1,99 @@
+"""The thread that minds the engine's process and brings its events to the main thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Lock
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal
+
+from collage_studio.engine.api import Event, Previewed, Request
+from collage_studio.jobs.supervisor import ENGINE, EngineState, Supervisor
+
+
+class EngineThread(QThread):
+    """An `EnginePort`. Both signals are emitted on the thread this object was made in.
+
+    A preview that was not delivered yet gives way to a newer one of the same job and seed, so a
+    quick engine cannot flood the event loop.
+    """
+
+    arrived = Signal(str, object)
+    """(job id, Event)"""
+    state_changed = Signal(str)
+    """"starting", "ready", "restarting" or "stopped"."""
+
+    _crossed = Signal()
+
+    def __init__(
+        self, parent: QObject | None = None, *, engine: str = ENGINE, device: str = "auto"
+    ) -> None:
+        """Args: engine: import string of the engine class; device: as the engine takes it."""
+        super().__init__(parent)
+        self.state = ""
+        self._lock = Lock()
+        self._inbox: deque[tuple[str, Event | EngineState]] = deque()
+        self._is_posted = False
+        self._supervisor = Supervisor(self._post, self._post_state, engine=engine, device=device)
+        self._crossed.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def worker_pid(self) -> int | None:
+        return self._supervisor.worker_pid
+
+    def run(self) -> None:
+        """Body of the thread; call `start` instead."""
+        self._supervisor.run()
+
+    def send(self, job_id: str, request: Request) -> None:
+        """Queue a job with the engine; returns at once."""
+        self._supervisor.send(job_id, request)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask the engine to stop a job; returns at once."""
+        self._supervisor.cancel(job_id)
+
+    def restart(self) -> None:
+        """Start a fresh engine process; returns at once."""
+        self._supervisor.restart()
+
+    def stop(self) -> None:
+        """End process and thread, and wait for both; what had arrived is delivered."""
+        self._supervisor.stop()
+        if self.isRunning():
+            self.wait()
+        self._deliver()
+
+    def _post(self, job_id: str, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Previewed):
+                self._drop_older_preview(job_id, event.seed)
+            self._put(job_id, event)
+
+    def _post_state(self, state: EngineState) -> None:
+        with self._lock:
+            self._put("", state)
+
+    def _put(self, job_id: str, item: Event | EngineState) -> None:
+        self._inbox.append((job_id, item))
+        if not self._is_posted:
+            self._is_posted = True
+            self._crossed.emit()
+
+    def _drop_older_preview(self, job_id: str, seed: int) -> None:
+        for index, (other_id, item) in enumerate(self._inbox):
+            if other_id == job_id and isinstance(item, Previewed) and item.seed == seed:
+                del self._inbox[index]
+                return
+
+    def _deliver(self) -> None:
+        with self._lock:
+            items = tuple(self._inbox)
+            self._inbox.clear()
+            self._is_posted = False
+        for job_id, item in items:
+            if isinstance(item, EngineState):
+                self.state = str(item)
+                self.state_changed.emit(self.state)
+            else:
+                self.arrived.emit(job_id, item)

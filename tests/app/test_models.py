@@ -1,0 +1,140 @@
+"""The model library tells families from headers and refuses what could run code."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from collage_studio.app.checkpoints import ModelRefused, family_of_shapes, inspect
+from collage_studio.app.models import STARTER, ModelLibrary
+from collage_studio.app.settings import PreferencesStore
+
+KEY = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
+FIRST = "model.diffusion_model.input_blocks.0.0.weight"
+
+
+def safetensors(path: Path, shapes: dict[str, tuple[int, ...]], *, cut: int = 0) -> Path:
+    """A file whose tensors are all one byte long, so that only the header matters."""
+    header = {
+        name: {"dtype": "U8", "shape": shape, "data_offsets": [index, index + 1]}
+        for index, (name, shape) in enumerate(shapes.items())
+    }
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    data = struct.pack("<Q", len(text)) + text + bytes(len(shapes))
+    path.write_bytes(data[: len(data) - cut])
+    return path
+
+
+def folder(path: Path, pipeline: str, width: int = 768, weights: str = ".safetensors") -> Path:
+    """A model folder in diffusers layout."""
+    (path / "unet").mkdir(parents=True)
+    (path / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+    (path / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": width}))
+    safetensors(path / "unet" / f"diffusion_pytorch_model{weights}", {"a": (1,)})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shapes", "family"),
+    [
+        ({KEY: (320, 768), FIRST: (320, 4, 3, 3)}, "Stable Diffusion 1"),
+        ({KEY: (320, 1024), FIRST: (320, 4, 3, 3)}, "Stable Diffusion 2"),
+        ({KEY: (320, 768), FIRST: (320, 9, 3, 3)}, "Inpainting or instruct model"),
+        (
+            {"conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_fc.weight": (1,)},
+            "SDXL",
+        ),
+        ({"double_blocks.0.img_attn.norm.key_norm.scale": (1,)}, "FLUX.1"),
+        (
+            {"model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (1,)},
+            "Stable Diffusion 3",
+        ),
+        ({"something.else": (3, 3)}, "Unknown"),
+        ({}, "Unknown"),
+    ],
+)
+def test_families_are_told_from_names_and_shapes(shapes: dict[str, tuple[int, ...]], family: str):
+    assert family_of_shapes(shapes) == family
+
+
+def test_a_single_file_is_inspected_by_its_header(tmp_path: Path):
+    file = safetensors(tmp_path / "m.safetensors", {KEY: (320, 1024), FIRST: (320, 4, 3, 3)})
+    assert inspect(file).family == "Stable Diffusion 2"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "width", "family"),
+    [
+        ("StableDiffusionPipeline", 768, "Stable Diffusion 1"),
+        ("StableDiffusionPipeline", 1024, "Stable Diffusion 2"),
+        ("StableDiffusionXLPipeline", 2048, "SDXL"),
+        ("FluxPipeline", 0, "FLUX.1"),
+        ("SomethingNew", 0, "Unknown"),
+    ],
+)
+def test_a_folder_is_inspected_by_its_index(tmp_path: Path, pipeline: str, width: int, family: str):
+    assert inspect(folder(tmp_path / "model", pipeline, width)).family == family
+
+
+@pytest.mark.parametrize("name", ["model.ckpt", "model.pt", "model.bin", "MODEL.CKPT"])
+def test_pickles_are_refused(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"\x80\x04.")
+    with pytest.raises(ModelRefused, match=r"pickle, which can run code\. Use its \.safetensors"):
+        inspect(tmp_path / name)
+
+
+def test_a_folder_of_pickles_is_refused(tmp_path: Path):
+    path = folder(tmp_path / "model", "StableDiffusionPipeline", weights=".bin")
+    with pytest.raises(ModelRefused, match="pickle"):
+        inspect(path)
+
+
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path):
+    file = safetensors(tmp_path / "m.safetensors", {KEY: (320, 768)}, cut=1)
+    with pytest.raises(ModelRefused, match="damaged or not complete"):
+        inspect(file)
+    (tmp_path / "junk.safetensors").write_bytes(b"junk" * 10)
+    with pytest.raises(ModelRefused, match="damaged or not complete"):
+        inspect(tmp_path / "junk.safetensors")
+
+
+def test_what_is_gone_or_no_model_is_refused(tmp_path: Path):
+    with pytest.raises(ModelRefused, match="is gone"):
+        inspect(tmp_path / "gone.safetensors")
+    with pytest.raises(ModelRefused, match="model_index"):
+        inspect(tmp_path)
+    (tmp_path / "text.txt").touch()
+    with pytest.raises(ModelRefused, match="is no model"):
+        inspect(tmp_path / "text.txt")
+
+
+def test_added_models_are_remembered_and_can_be_removed(tmp_path: Path):
+    store = PreferencesStore(tmp_path / "settings.json")
+    library = ModelLibrary(store)
+    path = folder(tmp_path / "mine", "StableDiffusionPipeline")
+    added = library.add(path)
+    assert (added.name, added.family, added.is_available) == ("mine", "Stable Diffusion 1", True)
+    again = ModelLibrary(PreferencesStore(tmp_path / "settings.json"))
+    assert [model.id for model in again.models] == [STARTER, str(path)]
+    again.remove(str(path))
+    assert [model.id for model in again.models] == [STARTER]
+
+
+def test_a_family_that_does_not_run_yet_is_not_added(tmp_path: Path):
+    library = ModelLibrary(PreferencesStore(tmp_path / "settings.json"))
+    path = folder(tmp_path / "flux", "FluxPipeline")
+    with pytest.raises(ModelRefused, match=r"family FLUX\.1, which does not run here yet"):
+        library.add(path)
+    assert not library.find(str(path)).is_available
+
+
+def test_a_model_whose_files_went_away_stays_listed_as_missing(tmp_path: Path):
+    library = ModelLibrary(PreferencesStore(tmp_path / "settings.json"))
+    path = folder(tmp_path / "mine", "StableDiffusionPipeline")
+    library.add(path)
+    (path / "model_index.json").unlink()
+    assert not library.models[1].is_available
+    assert library.models[1].note
