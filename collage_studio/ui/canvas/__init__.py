@@ -1,0 +1,1 @@
+"""The canvas: paints the collage and turns pointer and keys into edits."""

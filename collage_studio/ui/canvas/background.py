@@ -1,0 +1,58 @@
+"""Work for the canvas beside the main thread: slow pictures of immutable values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
+
+
+class Background(QObject):
+    """One thread of its own; what it returns arrives on the thread this object lives in."""
+
+    _arrived = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = QThreadPool()
+        self._pool.setMaxThreadCount(1)
+        self._pending = 0
+        self._closed = False
+        self._arrived.connect(self._on_arrived)
+
+    @property
+    def is_busy(self) -> bool:
+        """Something was submitted and has not arrived."""
+        return self._pending > 0
+
+    def submit(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Run `work`, which may only read frozen values, then `then` with what it returns."""
+        if self._closed:
+            return
+        self._pending += 1
+        self._pool.start(_Work(work, lambda outcome: self._arrived.emit(then, outcome)))
+
+    def close(self) -> None:
+        """Wait for what runs; nothing arrives any more. May be called twice."""
+        if self._closed:
+            return
+        self._closed, self._pending = True, 0
+        self._pool.clear()
+        self._pool.waitForDone()
+        self._arrived.disconnect(self._on_arrived)
+
+    @Slot(object, object)
+    def _on_arrived(self, then: Callable[[Any], None], outcome: Any) -> None:
+        self._pending -= 1
+        then(outcome)
+
+
+class _Work(QRunnable):
+    def __init__(self, work: Callable[[], Any], tell: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._work = work
+        self._tell = tell
+
+    def run(self) -> None:
+        self._tell(self._work())

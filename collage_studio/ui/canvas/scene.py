@@ -1,0 +1,149 @@
+"""What the canvas shows: collage or result, one or two sides, and a gesture's preview of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtGui import QImage
+
+from collage_studio.document.model import Document, Raster, Variation
+from collage_studio.ui.canvas.background import Background
+from collage_studio.ui.canvas.bakes import Bake, View
+from collage_studio.ui.canvas.compare import Side, default_sides
+from collage_studio.ui.canvas.render_cache import Renderer
+from collage_studio.ui.canvas.sources import Sources
+from collage_studio.ui.canvas.stack import (
+    Stack,
+    changed_leaves,
+    stack_of,
+    stack_of_picture,
+)
+from collage_studio.ui.canvas.viewport import Viewport
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A finished picture of the canvas and the view it was made for."""
+
+    image: QImage
+    view: View
+
+
+class Scene:
+    """Keeps two renderers up to date with the document; knows no pointer and no widget."""
+
+    def __init__(self, document: Document, background: Background) -> None:
+        self._document = document
+        self._live = document
+        self._background = background
+        self._sources = Sources()
+        self._renderers = (Renderer(self._sources), Renderer(self._sources))
+        self._stacks: dict[int, tuple[tuple[object, ...], Stack]] = {}
+        self._known: dict[str, Document] = {}
+        self.shown: Variation | None = None
+        self.sides: tuple[Side, Side] | None = None
+        self._remember_variations()
+
+    @property
+    def document(self) -> Document:
+        """With a running gesture's preview in it."""
+        return self._live
+
+    def set_document(self, document: Document) -> None:
+        self._document = self._live = document
+        self._remember_variations()
+
+    def preview(self, document: Document | None) -> None:
+        """Show a gesture's outcome, or the document as it is."""
+        self._live = document or self._document
+
+    def result(self) -> Variation | None:
+        """The variation that view "result" shows: the chosen one, else the accepted one."""
+        return self.shown or self._document.accepted
+
+    def compared(self) -> tuple[Side, Side]:
+        """The two sides of the comparison, left first."""
+        return self.sides or default_sides(self._document, self.shown)
+
+    def changed_since_run(self) -> tuple[str, ...]:
+        """Layers that look or lie otherwise than when the shown result was made."""
+        then = self.document_of_result()
+        return changed_leaves(then, self._live) if then else ()
+
+    def document_of_result(self) -> Document | None:
+        """The document as it was when the shown result arrived."""
+        result = self.result()
+        return self._known.get(result.id) if result else None
+
+    def show(self, view: str, viewport: Viewport) -> None:
+        """Tell the renderers what "collage", "result" or "compare" needs; draws nothing."""
+        left, right = self._pictures(view)
+        self._renderers[0].show(self._stack(0, left, over=view == "result"), viewport)
+        if view == "compare":
+            self._renderers[1].show(self._stack(1, right, over=False), viewport)
+
+    def show_other(self, viewport: Viewport) -> None:
+        """Prepare the other side of the plain view: the collage behind a result, and back."""
+        self._renderers[1].show(self._stack(1, None, over=False), viewport)
+
+    def work(self, index: int, budget_ms: float) -> bool:
+        """Draw for a while; True when that renderer's frame is current."""
+        return self._renderers[index].work(budget_ms)
+
+    def shot(self, index: int) -> Shot | None:
+        """The newest finished picture of one renderer; it may be of an older view."""
+        renderer = self._renderers[index]
+        if renderer.frame is None or renderer.frame_view is None:
+            return None
+        return Shot(renderer.frame, renderer.frame_view)
+
+    def is_opaque(self) -> bool:
+        """The background hides the checkerboard."""
+        ground = self._live.background
+        return ground.visible and ground.opacity >= 1.0 and ground.fill[3] == 255
+
+    def refine(self, changed: Callable[[], None]) -> bool:
+        """Start to remake one coarse layer beside the main thread; False if nothing is coarse."""
+        for renderer in self._renderers:
+            work = renderer.coarse()
+            if work is not None:
+                self._background.submit(work, lambda made, r=renderer: _take(r, made, changed))
+                return True
+        return False
+
+    def has_coarse(self) -> bool:
+        """Some layer is still shown in its quick version."""
+        return any(renderer.coarse() is not None for renderer in self._renderers)
+
+    def _pictures(self, view: str) -> tuple[Raster | None, Raster | None]:
+        if view == "compare":
+            left, right = self.compared()
+            return left.picture, right.picture
+        result = self.result() if view == "result" else None
+        return (result.picture if result else None), None
+
+    def _stack(self, index: int, picture: Raster | None, *, over: bool) -> Stack:
+        changed = self.changed_since_run() if picture is not None and over else ()
+        key = (id(self._live), id(picture), changed)
+        known = self._stacks.get(index)
+        if known is not None and known[0] == key:
+            return known[1]
+        if picture is None:
+            stack = stack_of(self._live)
+        else:
+            stack = stack_of_picture(self._live, picture, changed)
+        self._stacks[index] = (key, stack)
+        return stack
+
+    def _remember_variations(self) -> None:
+        """Keep the document each variation arrived in, to tell later what has changed."""
+        there = [*self._document.variations]
+        if self._document.accepted is not None:
+            there.append(self._document.accepted)
+        self._known = {v.id: self._known.get(v.id, self._document) for v in there}
+
+
+def _take(renderer: Renderer, made: tuple[str, Bake], changed: Callable[[], None]) -> None:
+    renderer.take(*made)
+    changed()

@@ -1,0 +1,106 @@
+"""The layers as the canvas paints them: visible ones, pass-through groups spliced in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from collage_studio.document.geometry import Affine, Size
+from collage_studio.document.model import BlendMode, Document, Layer, LayerKind, Raster
+
+RESULT_ID = "result"
+_UNMOVED = Affine()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to paint.
+
+    Args:
+        layer: a picture, a fill or a group that is more than its children.
+        parent: what the groups around it do to its placement.
+        children: of a group, back to front.
+    """
+
+    layer: Layer
+    parent: Affine = _UNMOVED
+    children: tuple[Item, ...] = ()
+
+    @property
+    def placed(self) -> Affine:
+        """Source pixels to canvas pixels."""
+        return self.parent.after(self.layer.placement)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """All that one side of the canvas shows; compared by identity of its layers."""
+
+    size: Size
+    background: Layer
+    items: tuple[Item, ...]
+
+    @property
+    def is_opaque(self) -> bool:
+        """The background hides everything behind the canvas."""
+        ground = self.background
+        return ground.visible and ground.opacity >= 1.0 and ground.fill[3] == 255
+
+
+def stack_of(document: Document) -> Stack:
+    """The collage: every visible layer."""
+    return Stack(document.size, document.background, tuple(_items(document.layers, Affine())))
+
+
+def stack_of_picture(document: Document, picture: Raster, over: Iterable[str] = ()) -> Stack:
+    """A harmonised picture of canvas size; layers `over` lie on top as they are now."""
+    result = Item(Layer(RESULT_ID, "Result", raster=picture))
+    wanted = set(over)
+    drawn = tuple(i for i in _leaves(document.layers, Affine()) if i.layer.id in wanted)
+    return Stack(document.size, document.background, (result, *drawn))
+
+
+def is_spliced(group: Layer) -> bool:
+    """The group's children blend with what is below as if the group were not there."""
+    masked = group.mask is not None and group.mask_enabled
+    return group.blend is BlendMode.PASS_THROUGH and group.opacity >= 1.0 and not masked
+
+
+def _items(layers: Iterable[Layer], parent: Affine) -> Iterator[Item]:
+    for layer in layers:
+        if not layer.visible or layer.opacity <= 0.0:
+            continue
+        if not layer.is_group:
+            yield Item(layer, parent)
+            continue
+        inner = tuple(_items(layer.children, parent.after(layer.placement)))
+        if is_spliced(layer):
+            yield from inner
+        else:
+            yield Item(layer, parent, inner)
+
+
+def _leaves(layers: Iterable[Layer], parent: Affine) -> Iterator[Item]:
+    for layer in layers:
+        if not layer.visible:
+            continue
+        if layer.is_group:
+            yield from _leaves(layer.children, parent.after(layer.placement))
+        else:
+            yield Item(layer, parent)
+
+
+def changed_leaves(before: Document, after: Document) -> tuple[str, ...]:
+    """Layers of `after` that look or lie otherwise than in `before`, back to front."""
+    old = {i.layer.id: _looks(i) for i in _leaves(before.layers, Affine())}
+    return tuple(
+        i.layer.id
+        for i in _leaves(after.layers, Affine())
+        if old.get(i.layer.id) != _looks(i) and i.layer.kind is LayerKind.PICTURE
+    )
+
+
+def _looks(item: Item) -> tuple[object, ...]:
+    layer = item.layer
+    mask = id(layer.mask) if layer.mask_enabled else 0
+    return id(layer.raster), mask, item.placed, layer.opacity, layer.blend
