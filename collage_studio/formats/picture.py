@@ -1,0 +1,242 @@
+"""The flat picture of a document, and single layers rendered for layered exports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from collage_studio.document.blending import straight
+from collage_studio.document.compositing import flatten
+from collage_studio.document.geometry import Affine, Rect, Size
+from collage_studio.document.model import Document, Layer, LayerKind, Mask, Raster
+from collage_studio.document.placing import Placed, mask_source, picture_source
+
+Pixels = npt.NDArray[np.uint8]
+Planes = npt.NDArray[np.float32]
+_ON_GRID_PX = 1e-3
+_PREVIEW_SIDE = 256
+_TILE = Size(512, 256)
+_NOTHING = 1e-4
+
+
+def final_picture(document: Document) -> Pixels:
+    """What the document shows: the accepted picture, else the composite; (H, W, 4) uint8."""
+    accepted = accepted_pixels(document)
+    return flatten(document) if accepted is None else accepted
+
+
+def accepted_pixels(document: Document) -> Pixels | None:
+    """The accepted picture, (H, W, 4) uint8; None without one of the canvas's size."""
+    if document.accepted is None or document.accepted.picture.size != document.size:
+        return None
+    return to_8_bit(document.accepted.picture.pixels)
+
+
+def count_layers(document: Document) -> int:
+    """Layers and groups that a layered export of `document` has, Background and Result included."""
+    return 1 + sum(1 for _ in document.walk()) + (accepted_pixels(document) is not None)
+
+
+def preview_picture(document: Document, side: int = _PREVIEW_SIDE) -> Pixels:
+    """What the document shows, at most `side` px on its longer side; (h, w, 4) uint8."""
+    size = document.size
+    scale = min(1.0, side / max(size.width, size.height))
+    small = Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+    accepted = accepted_pixels(document)
+    if accepted is None:
+        return flatten(_thinned(document, scale), size=small)
+    return shrunk(accepted, small)
+
+
+def _thinned(document: Document, scale: float) -> Document:
+    """`document` with fewer source pixels where a picture at `scale` would not show them.
+
+    Averaging every source pixel of a large document takes seconds, and a preview is made at
+    every save; twice the pixels that are needed give the same impression.
+    """
+    return replace(
+        document, layers=tuple(_thinned_layer(layer, scale) for layer in document.layers)
+    )
+
+
+def _thinned_layer(layer: Layer, scale: float) -> Layer:
+    placement = layer.placement
+    scale *= max(math.hypot(placement.a, placement.d), math.hypot(placement.b, placement.e))
+    if layer.is_group:
+        children = tuple(_thinned_layer(child, scale) for child in layer.children)
+        return replace(layer, children=children)
+    step = int(0.5 / scale) if scale > 0 else 1
+    if layer.raster is None or step < 2:
+        return layer
+    mask = layer.mask and Mask(layer.mask.values[::step, ::step])
+    raster = Raster(layer.raster.pixels[::step, ::step])
+    thinner = placement.after(Affine.scaling(step))
+    return replace(layer, raster=raster, mask=mask, placement=thinner)
+
+
+def shrunk(pixels: Pixels, size: Size) -> Pixels:
+    """`pixels` by area average at a smaller size."""
+    resized = cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    return resized.astype(np.uint8, copy=False)
+
+
+def to_8_bit(pixels: npt.NDArray[Any]) -> Pixels:
+    """uint16 rounded to uint8; uint8 as it is."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A layer at canvas scale: straight `pixels` (h, w, 4) without mask and opacity.
+
+    Args:
+        box: where they lie; may reach over the canvas. `mask` (h, w) lies in the same box and
+            is 0 outside it.
+    """
+
+    box: Rect
+    pixels: Pixels
+    mask: Pixels | None = None
+
+    def baked(self) -> Pixels:
+        """The pixels with the mask in their alpha."""
+        if self.mask is None:
+            return self.pixels
+        pixels = self.pixels.copy()
+        pixels[..., 3] = cv2.multiply(pixels[..., 3], self.mask, scale=1 / 255)
+        return pixels
+
+
+def render_layer(layer: Layer, outer: Affine, canvas: Size) -> Rendered:
+    """A picture or fill layer at canvas scale.
+
+    Pixels that lie on the canvas grid are copied as they are, off-canvas parts included; others
+    are resampled once, as far as one canvas size beyond the border.
+
+    Args:
+        outer: the placements of the groups around it.
+    """
+    transform = outer.after(layer.placement)
+    if layer.kind is LayerKind.FILL:
+        return _rendered_fill(layer, transform, canvas)
+    assert layer.raster is not None
+    shift = _grid_shift(transform, layer.raster.size)
+    if shift is not None:
+        mask = layer.mask.values if layer.mask else None
+        size = layer.raster.size
+        box = Rect(shift[0], shift[1], shift[0] + size.width, shift[1] + size.height)
+        return Rendered(box, to_8_bit(layer.raster.pixels), mask)
+    return _resampled(layer, layer.raster, transform, canvas)
+
+
+def render_mask(mask: Mask, placement: Affine, canvas: Size) -> tuple[Rect, Pixels]:
+    """A group's mask at canvas scale: its box, and (h, w) uint8 in it; 0 outside."""
+    placed = Placed(mask_source(mask), placement)
+    box = _within_reach(placed.bounds, canvas)
+    if box is None:
+        return Rect(0, 0, 1, 1), np.zeros((1, 1), np.uint8)
+    return box, _bytes(placed.sample(box)[0])
+
+
+def _rendered_fill(layer: Layer, transform: Affine, canvas: Size) -> Rendered:
+    box, mask = Rect.of_size(canvas), None
+    if layer.mask:
+        inner, values = render_mask(layer.mask, transform, canvas)
+        if layer.mask_enabled:
+            box, mask = inner, values
+        else:
+            mask = _pasted(values, inner, box)
+    pixels = np.empty((box.height, box.width, 4), np.uint8)
+    pixels[...] = layer.fill
+    return Rendered(box, pixels, mask)
+
+
+def _pasted(values: Pixels, inner: Rect, box: Rect) -> Pixels:
+    target = np.zeros((box.height, box.width), np.uint8)
+    part = inner.intersect(box)
+    if not part.is_empty:
+        target[part.slices] = values[
+            part.top - inner.top : part.bottom - inner.top,
+            part.left - inner.left : part.right - inner.left,
+        ]
+    return target
+
+
+def _resampled(layer: Layer, raster: Raster, transform: Affine, canvas: Size) -> Rendered:
+    """Colours, alpha and mask whose product is what the compositor draws.
+
+    Resampling mask and alpha by themselves would square the softness where their edges meet: the
+    mask is the share that masking leaves of the resampled alpha, and colours are those it leaves.
+    """
+    plain = Placed(picture_source(raster, None), transform)
+    box = _within_reach(plain.bounds, canvas)
+    if box is None:
+        return _nothing(plain.bounds)
+    pixels = np.empty((box.height, box.width, 4), np.uint8)
+    if layer.mask is None:
+        for tile in _tiles(box):
+            planes = plain.sample(tile)
+            pixels[_within(tile, box)] = _straight_bytes(straight(planes), planes[3])
+        return Rendered(box, pixels)
+    masked = Placed(picture_source(raster, layer.mask), transform)
+    mask = np.empty((box.height, box.width), np.uint8)
+    for tile in _tiles(box):
+        planes, shown = plain.sample(tile), masked.sample(tile)
+        colours = straight(planes)
+        if layer.mask_enabled:
+            colours = np.where(shown[3] > _NOTHING, straight(shown), colours)
+        pixels[_within(tile, box)] = _straight_bytes(colours, planes[3])
+        mask[_within(tile, box)] = _bytes(shown[3] / np.maximum(planes[3], 1e-6))
+    return Rendered(box, pixels, mask)
+
+
+def _tiles(box: Rect) -> Iterator[Rect]:
+    """Parts that fit the processor's cache."""
+    for top in range(box.top, box.bottom, _TILE.height):
+        for left in range(box.left, box.right, _TILE.width):
+            yield Rect(left, top, left + _TILE.width, top + _TILE.height).intersect(box)
+
+
+def _within(tile: Rect, box: Rect) -> tuple[slice, slice]:
+    left, top = tile.left - box.left, tile.top - box.top
+    return Rect(left, top, left + tile.width, top + tile.height).slices
+
+
+def _straight_bytes(colours: Planes, alpha: Planes) -> Pixels:
+    """(h, w, 4) from planes."""
+    return np.stack([*_bytes(colours), _bytes(alpha)], axis=2)
+
+
+def _within_reach(bounds: Rect, canvas: Size) -> Rect | None:
+    w, h = canvas.width, canvas.height
+    box = bounds.intersect(Rect(-w, -h, 2 * w, 2 * h))
+    return None if box.is_empty else box
+
+
+def _nothing(bounds: Rect) -> Rendered:
+    """A layer far outside the canvas, or flattened to a line: one transparent pixel."""
+    left, top = (max(-30_000, min(30_000, edge)) for edge in (bounds.left, bounds.top))
+    return Rendered(Rect(left, top, left + 1, top + 1), np.zeros((1, 1, 4), np.uint8))
+
+
+def _bytes(values: Planes) -> Pixels:
+    """[0, 1] to 0..255, halves rounded up, as the compositor does."""
+    return np.clip(values * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+
+
+def _grid_shift(transform: Affine, size: Size) -> tuple[int, int] | None:
+    """The whole-pixel shift that the placement is; None if pixels must be resampled."""
+    if not (math.isfinite(transform.c) and math.isfinite(transform.f)):
+        return None
+    x, y = round(transform.c), round(transform.f)
+    pairs = zip(transform.corners(size), Affine.translation(x, y).corners(size), strict=True)
+    off = max(max(abs(p[0] - q[0]), abs(p[1] - q[1])) for p, q in pairs)
+    return (x, y) if off < _ON_GRID_PX else None
