@@ -1,0 +1,279 @@
+"""The engine's door: one request in, a stream of events out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from collage_studio import __version__
+from collage_studio.document.geometry import Rect
+from collage_studio.document.model import Recipe, Start
+from collage_studio.document.noise_map import run_layers
+from collage_studio.engine.api import (
+    BadRequest,
+    Cancelled,
+    EngineError,
+    Event,
+    Finished,
+    OutOfMemory,
+    Picture,
+    Previewed,
+    Produced,
+    Request,
+    RerollRequest,
+    Started,
+    Stepped,
+    describe_layers,
+)
+from collage_studio.engine.cancel import IsCancelled, Stopped, check, stoppable
+from collage_studio.engine.families.base import Encoded, Family, ReadText
+from collage_studio.engine.finish import (
+    as_floats,
+    as_picture,
+    change_box,
+    finished,
+    newness,
+    source_detail,
+)
+from collage_studio.engine.harmonise import plan_harmonise
+from collage_studio.engine.memory import (
+    choose_device,
+    explained_memory,
+    needed_mb,
+    release,
+    seeds_at_once,
+)
+from collage_studio.engine.methods import collage_diffusion
+from collage_studio.engine.methods.collage_diffusion import Materials, Setup
+from collage_studio.engine.models import load_model
+from collage_studio.engine.plan import RunPlan
+from collage_studio.engine.preview import LinearPreview
+from collage_studio.engine.recent import Recent
+from collage_studio.engine.reroll import plan_reroll
+from collage_studio.engine.text_plan import skipped_warning
+from collage_studio.engine.workspace import Floats
+
+METHODS = {"collage_diffusion": collage_diffusion}
+
+
+class Engine:
+    """Runs requests one after the other and keeps the last model loaded."""
+
+    def __init__(
+        self, device: str = "auto", *, batch: int = 0, allow_download: bool = False
+    ) -> None:
+        """Choose a device ("auto", "cpu", "cuda", "mps") and seeds per batch (0 = by device)."""
+        self.device = choose_device(device)
+        self._batch = batch or seeds_at_once(self.device)
+        self._allow_download = allow_download
+        self._models: Recent[str, Family] = Recent(1)
+        self._previews: Recent[str, LinearPreview] = Recent(2)
+        self._texts: Recent[tuple[str, str], ReadText] = Recent(64)
+        self._encoded: Recent[tuple[str, str], Encoded] = Recent(4)
+
+    def run(self, request: Request, is_cancelled: IsCancelled) -> Iterator[Event]:
+        """Yield what happens, ending with `Finished` or `Cancelled`; raise `EngineError`.
+
+        Args:
+            is_cancelled: polled between and within steps; the run ends soon after it says True.
+        """
+        try:
+            yield from self._events(request, is_cancelled)
+        except Stopped:
+            yield Cancelled()
+
+    @torch.inference_mode()
+    def _events(self, request: Request, is_cancelled: IsCancelled) -> Iterator[Event]:
+        request = _checked(request)
+        check(is_cancelled)
+        with explained_memory(self.device, 0):
+            family = self.family(request.settings.model)
+        plan = _plan(request, family)
+        estimate = self._estimate_mb(family, plan, 1)
+        with (
+            explained_memory(self.device, estimate),
+            stoppable(family.watched_modules(), is_cancelled),
+        ):
+            materials = self._materials(family, plan)
+            preview = self._preview(family, plan)
+            detail = _detail(family, plan, materials)
+        setup = METHODS[plan.settings.method].prepare(family, plan, materials)
+        warnings = [
+            *plan.text.warnings,
+            skipped_warning(materials.caption.skipped, family.text_limit),
+        ]
+        yield Started(request.seeds, setup.steps, tuple(w for w in warnings if w))
+        run = _Run(self.device, request, family, plan, setup, preview, detail, is_cancelled)
+        for start in range(0, len(request.seeds), self._batch):
+            yield from run.batch(request.seeds[start : start + self._batch])
+        yield Finished()
+
+    def family(self, model: str) -> Family:
+        """The loaded model; another one is let go first."""
+
+        def load() -> Family:
+            for cache in (self._models, self._previews, self._texts, self._encoded):
+                cache.clear()
+            release(self.device)
+            return load_model(model, self.device, allow_download=self._allow_download)
+
+        return self._models.get(model, load)
+
+    def _estimate_mb(self, family: Family, plan: RunPlan, seeds: int) -> int:
+        pixels = plan.workspace.pixels
+        return needed_mb(family.weight_bytes, pixels.width * pixels.height, seeds)
+
+    def _materials(self, family: Family, plan: RunPlan) -> Materials:
+        def read(text: str) -> ReadText:
+            key = (plan.settings.model, text)
+            return self._texts.get(key, lambda: family.read_text(text))
+
+        picture = _window_tensor(plan, plan.start)
+        key = (plan.settings.model, _content_key(picture))
+        encoded = self._encoded.get(key, lambda: family.encode(picture))
+        return Materials(read(plan.text.caption), read(plan.settings.avoid), encoded)
+
+    def _preview(self, family: Family, plan: RunPlan) -> LinearPreview:
+        return self._previews.get(
+            plan.settings.model,
+            lambda: LinearPreview(family, _window_tensor(plan, plan.start)),
+        )
+
+
+class _Run:
+    """One request on its way: what all its batches share."""
+
+    def __init__(
+        self,
+        device: torch.device,
+        request: Request,
+        family: Family,
+        plan: RunPlan,
+        setup: Setup,
+        preview: LinearPreview,
+        detail: Floats | None,
+        is_cancelled: IsCancelled,
+    ) -> None:
+        self._device = device
+        self._request = request
+        self._family = family
+        self._plan = plan
+        self._setup = setup
+        self._preview = preview
+        self._detail = detail
+        self._is_cancelled = is_cancelled
+        space = plan.workspace
+        rows, columns = space.pixels.slices
+        self._base = space.shrink(as_floats(plan.base))[rows, columns]
+        self._share = newness(space.shrink(plan.noise))[rows, columns]
+        self._is_whole = space.window == Rect.of_size(space.grid)
+
+    def batch(self, seeds: tuple[int, ...]) -> Iterator[Event]:
+        """Denoise `seeds` together; in halves where memory is short."""
+        pixels = self._plan.workspace.pixels
+        estimate = needed_mb(self._family.weight_bytes, pixels.width * pixels.height, len(seeds))
+        try:
+            with explained_memory(self._device, estimate):
+                yield from self._batch(seeds)
+        except OutOfMemory:
+            if len(seeds) == 1:
+                raise
+        else:
+            return
+        release(self._device)
+        middle = len(seeds) // 2
+        yield from self.batch(seeds[:middle])
+        yield from self.batch(seeds[middle:])
+
+    def _batch(self, seeds: tuple[int, ...]) -> Iterator[Event]:
+        method = METHODS[self._plan.settings.method]
+        latent: Tensor | None = None
+        for step in method.sample(self._family, self._plan, self._setup, seeds, self._is_cancelled):
+            latent = step.x
+            yield Stepped(seeds, step.number, step.total)
+            for seed, x0 in zip(seeds, step.x0.split(1), strict=True):
+                yield Previewed(seed, step.number, self._preview_picture(x0), self._preview_box())
+        for index, seed in enumerate(seeds):
+            latent_of = None if latent is None else latent[index : index + 1]
+            picture = self._plan.start if latent_of is None else self._finish(latent_of)
+            yield Produced(seed, picture, self._recipe(seed), change_box(self._plan.noise))
+
+    def _finish(self, latent: Tensor) -> Picture:
+        with stoppable(self._family.watched_modules(), self._is_cancelled):
+            decoded = self._family.decode(latent)
+        if not bool(torch.isfinite(decoded).all()):
+            raise EngineError(
+                "The model's numbers overflowed and left no picture. Try another sampler or model."
+            )
+        return finished(self._plan, _unit_floats(decoded), self._detail)
+
+    def _preview_picture(self, x0: Tensor) -> Picture:
+        estimate = np.clip(_unit_floats(self._preview.picture(x0)), 0.0, 1.0)
+        mixed = estimate * self._share + self._base * (1.0 - self._share)
+        if self._is_whole:
+            mixed = mixed[: self._plan.workspace.work.height, : self._plan.workspace.work.width]
+        return as_picture(mixed)
+
+    def _preview_box(self) -> Rect | None:
+        return None if self._is_whole else self._plan.workspace.canvas_box
+
+    def _recipe(self, seed: int) -> Recipe:
+        request, is_reroll = self._request, isinstance(self._request, RerollRequest)
+        return Recipe(
+            kind="reroll" if is_reroll else "harmonise",
+            seed=seed,
+            settings=request.settings,
+            caption=self._plan.text.caption,
+            layer_ids=request.layer_ids if isinstance(request, RerollRequest) else (),
+            start=request.start if isinstance(request, RerollRequest) else Start.CURRENT,
+            layers=describe_layers(request.document),
+            app_version=__version__,
+        )
+
+
+def _checked(request: Request) -> Request:
+    """The request, or the re-roll that the document's marks make of it."""
+    if not request.seeds:
+        raise BadRequest("A run needs at least one seed.")
+    if request.settings.method not in METHODS:
+        raise BadRequest(
+            f"There is no method {request.settings.method!r}; use one of {', '.join(METHODS)}."
+        )
+    marked = () if isinstance(request, RerollRequest) else run_layers(request.document)
+    if marked:
+        return RerollRequest(request.document, marked, request.seeds, request.settings)
+    return request
+
+
+def _plan(request: Request, family: Family) -> RunPlan:
+    if isinstance(request, RerollRequest):
+        return plan_reroll(request, family)
+    return plan_harmonise(request.document, request.settings, family)
+
+
+def _detail(family: Family, plan: RunPlan, materials: Materials) -> Floats | None:
+    """None where the model works at canvas size, so that a plain run is plain img2img."""
+    if not plan.workspace.is_scaled or plan.settings.detail == 0:
+        return None
+    return source_detail(plan, np.clip(_unit_floats(family.decode(materials.start.mean)), 0, 1))
+
+
+def _window_tensor(plan: RunPlan, picture: Picture) -> Tensor:
+    """(1, 3, h, w) in [-1, 1]: the window of a canvas-size picture."""
+    space = plan.workspace
+    pixels = space.shrink(as_floats(picture))[space.pixels.slices]
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None] * 2.0 - 1.0
+
+
+def _unit_floats(pictures: Tensor) -> Floats:
+    """(1, 3, h, w) in [-1, 1] to (h, w, 3) in [0, 1]."""
+    return (pictures[0].float() / 2.0 + 0.5).permute(1, 2, 0).cpu().numpy()
+
+
+def _content_key(values: Tensor) -> str:
+    array = values.numpy()
+    return hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest()
