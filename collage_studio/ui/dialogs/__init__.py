@@ -1,0 +1,1 @@
+"""Popovers and sheets inside the window; none of them blocks."""

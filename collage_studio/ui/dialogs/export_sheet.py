@@ -1,0 +1,241 @@
+"""The export sheet: format, file, and what the file will hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from collage_studio.app.editor import Editor
+from collage_studio.document.compositing import flatten
+from collage_studio.document.geometry import Size
+from collage_studio.document.model import Document
+from collage_studio.ui.dialogs.export_facts import FORMAT_NAMES, facts
+from collage_studio.ui.style.icons import icon
+from collage_studio.ui.widgets.basics import (
+    Button,
+    Label,
+    line,
+    listen,
+    on_click,
+    restyle,
+    tool_button,
+)
+from collage_studio.ui.widgets.popover import Sheet
+from collage_studio.ui.widgets.segment import Choice, Segment
+from collage_studio.ui.widgets.thumbs import eight_bit, fresh_thumb
+
+WIDTH, HEIGHT = 800, 520
+_PICTURE_WIDTH = 328
+
+
+class ExportSheet(Sheet):
+    """Asks nothing it can know; `write(path)` does the work and says how it went."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        editor: Editor,
+        write: Callable[[Path], bool],
+        start_folder: Callable[[], Path],
+        title: Callable[[], str],
+    ) -> None:
+        super().__init__(window, "Export", WIDTH, HEIGHT)
+        self._editor, self._write = editor, write
+        self._start_folder, self._title = start_folder, title
+        self._folder = Path.home()
+        self._picture = QLabel()
+        self._facts = QVBoxLayout()
+        self._formats = Segment([Choice(suffix, name) for suffix, name in FORMAT_NAMES.items()])
+        self._name = QLineEdit()
+        self._folder_line = Label("", "second", elide=True)
+        self._trouble = Label("", "danger")
+        self._size_line = Label("", "second")
+        self._export = Button("Export PSD", kind="primary")
+        self._dialog: QFileDialog | None = None
+        self._build()
+
+    def _build(self) -> None:
+        whole = QVBoxLayout(self.card)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 16, 16, 8)
+        head.addWidget(Label("Export", "sheet"))
+        head.addStretch(1)
+        cross = tool_button("close", "Close (Esc)")
+        on_click(cross, self.close_sheet)
+        head.addWidget(cross)
+        whole.addLayout(head)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(24, 8, 24, 16)
+        middle.setSpacing(32)
+        middle.addLayout(self._left())
+        middle.addLayout(self._right(), 1)
+        whole.addLayout(middle, 1)
+        whole.addWidget(line("h"))
+        whole.addLayout(self._foot())
+
+    def _left(self) -> QVBoxLayout:
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        self._picture.setFixedWidth(_PICTURE_WIDTH)
+        left.addWidget(self._picture)
+        left.addSpacing(4)
+        left.addWidget(Label("What the file will hold", "title"))
+        self._facts.setSpacing(6)
+        left.addLayout(self._facts)
+        left.addStretch(1)
+        return left
+
+    def _right(self) -> QVBoxLayout:
+        right = QVBoxLayout()
+        right.setSpacing(6)
+        self._formats.setFixedHeight(32)
+        self._formats.setAccessibleName("Format")
+        self._formats.chosen.connect(self._show_format)
+        right.addWidget(self._formats)
+        right.addSpacing(12)
+        right.addWidget(Label("File", "label"))
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self._name.setFixedHeight(32)
+        self._name.setAccessibleName("File name")
+        listen(self._name.textEdited, lambda _text: self._show_trouble(""))
+        self._name.returnPressed.connect(self._run)
+        folder = Button("Folder", tooltip="Folder: Where the file goes.")
+        folder.setFixedHeight(32)
+        on_click(folder, self._ask_folder)
+        row.addWidget(self._name, 1)
+        row.addWidget(folder)
+        right.addLayout(row)
+        right.addWidget(self._folder_line)
+        self._trouble.setWordWrap(True)
+        right.addWidget(self._trouble)
+        right.addSpacing(8)
+        right.addWidget(Label("Size", "label"))
+        right.addWidget(self._size_line)
+        right.addStretch(1)
+        return right
+
+    def _foot(self) -> QHBoxLayout:
+        foot = QHBoxLayout()
+        foot.setContentsMargins(24, 12, 24, 12)
+        foot.setSpacing(8)
+        foot.addWidget(Label("Checked by reading it back.", "second"))
+        foot.addStretch(1)
+        cancel = Button("Cancel")
+        on_click(cancel, self.close_sheet)
+        on_click(self._export, self._run)
+        for button in (cancel, self._export):
+            button.setFixedHeight(36)
+            button.setMinimumWidth(88)
+            foot.addWidget(button)
+        return foot
+
+    def open_sheet(self) -> None:
+        """Open with the document's name and the folder used last."""
+        document = self._editor.document
+        self._folder = self._start_folder()
+        self._name.setText(self._title())
+        self._draw_picture(document)
+        depth = (
+            "16 bit"
+            if any(
+                layer.raster is not None and layer.raster.depth == 16 for layer in document.walk()
+            )
+            else "8 bit"
+        )
+        size = document.size
+        self._size_line.show_text(f"{size.width} × {size.height} px, {depth} sources, sRGB")
+        self._show_format(self._formats.value)
+        super().open_sheet()
+        self._name.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def path(self) -> Path:
+        """Where the file would go now."""
+        suffix = self._formats.value
+        stem = self._name.text().strip()
+        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
+        return self._folder / f"{stem}{suffix}"
+
+    def _show_format(self, suffix: str) -> None:
+        stem = Path(self._name.text().strip() or self._title())
+        known = stem.suffix.lower() in FORMAT_NAMES
+        self._name.setText(f"{stem.stem if known else stem.name}{suffix}")
+        self._export.setText(f"Export {FORMAT_NAMES[suffix]}")
+        self._folder_line.show_text(str(self._folder))
+        self._show_trouble("")
+        while (item := self._facts.takeAt(0)) is not None:
+            old = item.widget()
+            if old is not None:
+                old.hide()
+                old.deleteLater()
+        for icon_name, bold, quiet in facts(self._editor.document, suffix):
+            self._facts.addWidget(FactLine(icon_name, bold, quiet))
+
+    def _draw_picture(self, document: Document) -> None:
+        height = round(_PICTURE_WIDTH * document.size.height / document.size.width)
+        height = min(max(height, 80), 220)
+        ratio = self.devicePixelRatioF()
+        size = QSize(_PICTURE_WIDTH, height)
+        accepted = document.accepted
+        if accepted is not None:
+            pixels = eight_bit(accepted.picture)
+        else:
+            scale = _PICTURE_WIDTH * ratio / document.size.width
+            small = Size(
+                max(1, round(document.size.width * scale)),
+                max(1, round(document.size.height * scale)),
+            )
+            pixels = np.ascontiguousarray(flatten(document, size=small))
+        self._picture.setPixmap(fresh_thumb(pixels, size, ratio))
+        self._picture.setFixedHeight(height)
+
+    def _ask_folder(self) -> None:
+        dialog = QFileDialog(self, "Folder for the export", str(self._folder))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._take_folder)
+        self._dialog = dialog
+        dialog.open()
+
+    def _take_folder(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._folder_line.show_text(folder)
+
+    def _show_trouble(self, words: str) -> None:
+        self._trouble.show_text(words)
+        self._trouble.setVisible(bool(words))
+        self._name.setProperty("kind", "danger" if words else "")
+        restyle(self._name)
+
+    def _run(self) -> None:
+        if not self._name.text().strip().removesuffix(self._formats.value):
+            self._show_trouble("The file needs a name.")
+            return
+        if self._write(self.path()):
+            self.close_sheet()
+        else:
+            self._show_trouble("It was not written. Choose another folder or name.")
+
+
+class FactLine(QWidget):
+    """Icon, what, and its quiet detail at the right."""
+
+    def __init__(self, icon_name: str, bold: str, quiet: str) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        picture = QLabel()
+        picture.setPixmap(icon(icon_name, "t2").pixmap(QSize(18, 18), self.devicePixelRatioF()))
+        row.addWidget(picture)
+        label = Label(bold, "title")
+        row.addWidget(label)
+        row.addStretch(1)
+        row.addWidget(Label(quiet, "second"))

@@ -1,0 +1,132 @@
+"""The models: the Starter and what the user added; what each can draw is said plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from collage_studio.app.checkpoints import ModelRefused
+from collage_studio.app.editor import Editor
+from collage_studio.app.models import ModelInfo, ModelLibrary
+from collage_studio.ui.panels.document_page import change_settings
+from collage_studio.ui.style import tokens
+from collage_studio.ui.style.fonts import font
+from collage_studio.ui.style.icons import paint_icon
+from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click
+from collage_studio.ui.widgets.popover import Popover
+
+
+class ModelRow(Button):
+    """One model: name, family and size, and whether it can run."""
+
+    def __init__(self, model: ModelInfo, *, chosen: bool) -> None:
+        super().__init__(kind="row", tooltip=model.note)
+        self._model, self._chosen = model, chosen
+        self.setFixedHeight(48)
+        self.setEnabled(model.is_available)
+        self.setAccessibleName(f"{model.name}, {self._second()}")
+
+    def _second(self) -> str:
+        family = "built in" if self._model.id == "starter" else self._model.family
+        return ", ".join(word for word in (family, self._model.size) if word)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        theme = tokens.current()
+        painter = QPainter(self)
+        if self._chosen:
+            painter.fillRect(self.rect(), theme.color("selected"))
+        on = self.isEnabled()
+        icon_token = ("accent" if self._chosen else "t2") if on else "warn"
+        name = "check" if self._chosen else "model"
+        paint_icon(painter, name if on else "warning", QRectF(14, 15, 18, 18), icon_token)
+        painter.setFont(font(13, 600))
+        painter.setPen(theme.color("t1" if on else "t2"))
+        room = self.width() - 60
+        elide = Qt.TextElideMode.ElideRight
+        words = painter.fontMetrics().elidedText(self._model.name, elide, room)
+        painter.drawText(44, 6, room, 20, Qt.AlignmentFlag.AlignVCenter, words)
+        painter.setFont(font(12))
+        painter.setPen(theme.color("t2"))
+        painter.drawText(44, 25, room, 16, Qt.AlignmentFlag.AlignVCenter, self._second())
+        painter.end()
+
+
+class ModelPopover(Popover):
+    """Takes a model for this document, or adds one from disk."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        editor: Editor,
+        library: ModelLibrary,
+        trouble: Callable[[str], None],
+    ) -> None:
+        super().__init__(window, "Models", 340)
+        self._editor, self._library, self._trouble = editor, library, trouble
+        self._rows: list[ModelRow] = []
+        self._note = Label("", "second")
+        self._note.setWordWrap(True)
+        self._note.setContentsMargins(12, 8, 12, 4)
+        self.body.addSpacing(4)
+        self.body.addWidget(line("h"))
+        self.body.addWidget(self._note)
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 6, 12, 12)
+        row.setSpacing(8)
+        self.add_file = Button(
+            "Add model file", icon_name="plus", tooltip="Add model: One .safetensors file."
+        )
+        self.add_folder = Button("Add folder", tooltip="Add model: A diffusers folder.")
+        on_click(self.add_file, lambda: self.ask(folder=False))
+        on_click(self.add_folder, lambda: self.ask(folder=True))
+        row.addWidget(self.add_file)
+        row.addWidget(self.add_folder)
+        row.addStretch(1)
+        self.body.addLayout(row)
+        self._dialog: QFileDialog | None = None
+
+    def prepare(self) -> None:
+        """Show the library with the document's model marked."""
+        for row in self._rows:
+            self.body.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        chosen = self._editor.document.settings.model
+        self._rows = []
+        for place, model in enumerate(self._library.models):
+            row = ModelRow(model, chosen=model.id == chosen)
+            on_click(row, lambda model=model: self._take(model))
+            self._rows.append(row)
+            self.body.insertWidget(1 + place, row)
+        self._note.show_text(self._library.find(chosen).note or "It runs on this computer.")
+        self._note.setFixedHeight(self._note.heightForWidth(340) + 2)
+
+    def _take(self, model: ModelInfo) -> None:
+        change_settings(self._editor, f"Model {model.name}", model=model.id)
+        self.close_popover()
+
+    def ask(self, *, folder: bool) -> None:
+        """Ask for a model on disk without blocking."""
+        dialog = QFileDialog(self.parentWidget(), "Add model")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if folder:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+        else:
+            dialog.setNameFilter("Models (*.safetensors)")
+        listen(dialog.fileSelected, lambda text: self.add(Path(text)))
+        self._dialog = dialog
+        dialog.open()
+
+    def add(self, path: Path) -> None:
+        """Put a model into the library and take it; why not is told."""
+        try:
+            model = self._library.add(path)
+        except ModelRefused as error:
+            self._trouble(str(error))
+            return
+        self._take(model)

@@ -1,0 +1,348 @@
+"""The main window: puts the regions together and connects them. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from collage_studio.app.actions import states_of
+from collage_studio.app.notices import Notice
+from collage_studio.ui.action_table import ActionTable
+from collage_studio.ui.canvas.canvas import Canvas
+from collage_studio.ui.file_commands import FileCommands
+from collage_studio.ui.layer_commands import LAYER_MENU, LayerCommands
+from collage_studio.ui.overlay_commands import OverlayCommands
+from collage_studio.ui.panels.caption_bar import CaptionBar
+from collage_studio.ui.panels.inspector import Inspector
+from collage_studio.ui.panels.layers_panel import LayersPanel
+from collage_studio.ui.panels.options_bar import OptionsBar
+from collage_studio.ui.panels.rail import ToolRail
+from collage_studio.ui.panels.status_bar import StatusBar
+from collage_studio.ui.panels.strip import Strip
+from collage_studio.ui.panels.top_bar import TopBar
+from collage_studio.ui.run_commands import RunCommands
+from collage_studio.ui.run_view import RunView
+from collage_studio.ui.session import Session
+from collage_studio.ui.tile_menu import TileMenu
+from collage_studio.ui.view_commands import ViewCommands
+from collage_studio.ui.widgets.basics import line, listen
+from collage_studio.ui.widgets.notices import NoticeStack
+
+DOCK_WIDTH = 336
+SMALLEST = (1024, 640)
+
+
+class MainWindow(QMainWindow):
+    """One window, one document. `painted` is sent once, after the first paint."""
+
+    painted = Signal()
+    closing = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._was_painted = False
+        self.setMinimumSize(*SMALLEST)
+        self.table = ActionTable(self)
+        run = self.table.run
+        self.top = TopBar(run)
+        self.rail = ToolRail()
+        self.canvas = Canvas(session.editor, session.selection)
+        self.options = OptionsBar(session.editor, session.selection, run, self.table.get)
+        self.strip = Strip(session.editor)
+        self.caption = CaptionBar(session.editor, session.selection, run)
+        self.status = StatusBar()
+        self.layers = LayersPanel(session.editor, session.selection, run)
+        self.notices = NoticeStack(self.canvas, run)
+        self.run_view = RunView(
+            session, self.canvas, self.strip, self.caption, self.top, self.refresh_actions
+        )
+        self.inspector = Inspector(
+            session.editor, session.selection, run, lambda ids, start: self._runs.reroll(ids, start)
+        )
+        self._assemble()
+        self._bind()
+        self._listen()
+        self._restore_geometry()
+        self.run_view.start()
+        self._show_title()
+
+    # Put together
+
+    def _assemble(self) -> None:
+        left = QWidget()
+        column = _column(left)
+        for part in (self.options, line("H")):
+            column.addWidget(part)
+        column.addWidget(self.canvas, 1)
+        for part in (line("H"), self.strip, line("h"), self.caption):
+            column.addWidget(part)
+        self.dock = QSplitter(Qt.Orientation.Vertical)
+        self.dock.addWidget(self.layers)
+        self.dock.addWidget(self.inspector)
+        self.dock.setStretchFactor(0, 1)
+        self.dock.setStretchFactor(1, 0)
+        self.dock.setChildrenCollapsible(False)
+        self.dock.setHandleWidth(1)
+        self.dock.setMinimumWidth(280)
+        self.dock.setMaximumWidth(480)
+        middle = QWidget()
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(line("V"))
+        row.addWidget(left, 1)
+        self.body = QSplitter(Qt.Orientation.Horizontal)
+        self.body.addWidget(middle)
+        self.body.addWidget(self.dock)
+        self.body.setStretchFactor(0, 1)
+        self.body.setStretchFactor(1, 0)
+        self.body.setChildrenCollapsible(False)
+        self.body.setHandleWidth(1)
+        whole = QWidget()
+        rows = _column(whole)
+        rows.addWidget(self.top)
+        rows.addWidget(line("H"))
+        rows.addWidget(self.body, 1)
+        rows.addWidget(line("H"))
+        rows.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _bind(self) -> None:
+        session = self.session
+        self._views = ViewCommands(
+            self.canvas, self.rail, self.options, self.run_view, session.store
+        )
+        self._views.bind(self.table, (self.dock, self.strip, self.caption), self.show_notice)
+        self.overlays = OverlayCommands(self, session, self.show_notice)
+        self._runs = RunCommands(session, self.run_view, self.overlays.hints.harmonise_used)
+        self._runs.bind(self.table)
+        self.files = FileCommands(
+            self, session.editor, session.selection, session.files, self.show_notice
+        )
+        self.files.bind(self.table)
+        LayerCommands(session.editor, session.selection, self.show_notice, self.canvas.paste).bind(
+            self.table
+        )
+        self.overlays.bind(self.table)
+        self.table.bind("layer.rename", self._rename)
+        self.table.bind("layer.text", self._edit_text)
+        self.table.fill_menus(self.top.menus)
+        self.table.give_keys((self.canvas, self.strip, self.layers.tree))
+
+    def _listen(self) -> None:
+        session, canvas = self.session, self.canvas
+        self._subscriptions = [
+            session.editor.changed.subscribe(lambda change: self._on_changed()),
+            session.selection.changed.subscribe(lambda ids: self.refresh_actions()),
+            session.runs.notice.subscribe(self.show_notice),
+            session.files.notice.subscribe(self.show_notice),
+            session.files.path_changed.subscribe(lambda path: self._show_title()),
+        ]
+        self._tile_menu = TileMenu(session, self.strip, self.run_view)
+        QShortcut(QKeySequence("F6"), self, lambda: self._next_region(1))
+        QShortcut(QKeySequence("Shift+F6"), self, lambda: self._next_region(-1))
+        canvas.zoom_changed.connect(self.status.show_zoom)
+        canvas.status_hint.connect(self.status.show_hint)
+        canvas.pointer_info.connect(self.status.show_hint)
+        canvas.files_dropped.connect(self.files.drop)
+        canvas.image_pasted.connect(self.files.add_image)
+        canvas.text_edit_requested.connect(self._edit_text_of)
+        listen(canvas.reroll_requested, lambda layer_id: self._runs.reroll((layer_id,)))
+        canvas.harmonise_requested.connect(self._runs.harmonise)
+        canvas.layer_menu_requested.connect(self._open_layer_menu)
+        tree = self.layers.tree
+        tree.menu_requested.connect(self._open_layer_menu)
+        tree.state_menu_requested.connect(self._open_state_menu)
+        tree.text_edit_requested.connect(self._edit_text_of)
+        tree.dragged_out.connect(self._drop_on_caption)
+        self.layers.more.clicked.connect(self._open_more)
+        self._autosave_timer = QTimer(self, interval=5000)
+        self._autosave_timer.timeout.connect(self._autosave)
+        self._autosave_timer.start()
+        self.status.show_size(session.editor.document.size)
+
+    # Show
+
+    def show_notice(self, notice: Notice) -> None:
+        """Put a notice on the canvas."""
+        self.notices.show_notice(notice)
+
+    def refresh_actions(self) -> None:
+        """Switch actions on and off after what holds now."""
+        session, editor = self.session, self.session.editor
+        self.table.refresh(
+            states_of(
+                editor.document,
+                session.selection.ids,
+                undo=bool(editor.undo_label),
+                redo=bool(editor.redo_label),
+                running=session.runs.board.running is not None,
+                shown_variation=self.run_view.shown,
+                modified=editor.is_modified,
+            )
+        )
+        self.top.set_history(editor.undo_label, editor.redo_label)
+
+    def _on_changed(self) -> None:
+        document = self.session.editor.document
+        ids = {layer.id for layer in document.walk()} | {document.background.id}
+        self.session.selection.keep_only(ids)
+        self.status.show_size(document.size)
+        self.refresh_actions()
+        self._show_title()
+
+    def _show_title(self) -> None:
+        files, modified = self.session.files, self.session.editor.is_modified
+        self.setWindowTitle(f"{files.title}[*] — Collage Studio")
+        self.setWindowModified(modified)
+        self.status.show_saved(modified=modified, named=files.path is not None)
+        self.top.show_title(files.title, files.path)
+
+    # Ask
+
+    def _rename(self) -> None:
+        self.layers.tree.start_rename(self.session.selection.active)
+
+    def _edit_text(self) -> None:
+        self.inspector.edit_text()
+
+    def _edit_text_of(self, layer_id: str) -> None:
+        self.session.selection.select((layer_id,))
+        self.inspector.edit_text()
+
+    def _open_layer_menu(self, layer_id: str, at: QPoint) -> None:
+        if layer_id and layer_id not in self.session.selection.ids:
+            self.session.selection.select((layer_id,))
+        self.table.context_menu(LAYER_MENU, self).popup(at)
+
+    def _open_state_menu(self, layer_id: str, at: QPoint) -> None:
+        if layer_id not in self.session.selection.ids:
+            self.session.selection.select((layer_id,))
+        entries = ("layer.keep", "layer.harmonise", "layer.reroll")
+        self.table.context_menu(entries, self).popup(at)
+
+    def _open_more(self) -> None:
+        corner = self.layers.more.rect().bottomLeft()
+        self.table.context_menu(LAYER_MENU, self).popup(self.layers.more.mapToGlobal(corner))
+
+    def _drop_on_caption(self, layer_id: str, at: QPoint) -> None:
+        edit = self.caption.caption
+        if edit.rect().contains(edit.mapFromGlobal(at)):
+            edit.setTextCursor(edit.cursorForPosition(edit.viewport().mapFromGlobal(at)))
+            edit.insert_chip(layer_id)
+
+    def _next_region(self, by: int) -> None:
+        """Move the focus round the regions of the window."""
+        regions = (
+            self.top.views,
+            self.rail,
+            self.options,
+            self.canvas,
+            self.strip,
+            self.caption.caption,
+            self.layers.tree,
+            self.inspector,
+        )
+        there = [region for region in regions if region.isVisible()]
+        now = QApplication.focusWidget()
+        holds = [now is not None and (r is now or r.isAncestorOf(now)) for r in there]
+        place = (holds.index(True) + by) % len(there) if True in holds else 0
+        _take_focus(there[place])
+
+    # Window
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self.painted.emit)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.rail.setFixedWidth(40 if self.width() < 1400 else 44)
+
+    def _restore_geometry(self) -> None:
+        kept = self.session.store.current.window
+        room = self.screen().availableGeometry()
+        self.resize(min(1440, room.width()), min(900, room.height()))
+        if "geometry" in kept:
+            self.restoreGeometry(QByteArray.fromBase64(kept["geometry"].encode()))
+        if "body" in kept:
+            self.body.restoreState(QByteArray.fromBase64(kept["body"].encode()))
+        else:
+            wide = self.width()
+            dock = 304 if wide < 1400 else DOCK_WIDTH
+            self.body.setSizes([wide - dock, dock])
+        if "dock" in kept:
+            self.dock.restoreState(QByteArray.fromBase64(kept["dock"].encode()))
+        else:
+            low = 310 if self.height() >= 800 else 252
+            self.dock.setSizes([self.height() - 66 - low, low])
+        self.strip.set_folded(kept.get("strip", "open") == "folded")
+
+    def _keep_geometry(self) -> None:
+        states = {
+            "geometry": self.saveGeometry(),
+            "body": self.body.saveState(),
+            "dock": self.dock.saveState(),
+        }
+        kept = {name: bytes(state.toBase64().data()).decode() for name, state in states.items()}
+        kept["strip"] = "folded" if self.strip.is_folded else "open"
+        self.session.store.update(window=kept)
+
+    def _autosave(self) -> None:
+        if self.session.autosave.due():
+            self.session.autosave.write(self.session.files.path)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._autosave_timer.stop()
+        self._keep_geometry()
+        if self.session.editor.is_modified:
+            self.session.autosave.write(self.session.files.path)
+        else:
+            self.session.autosave.close()
+        self.close_subscriptions()
+        self.closing.emit()
+        super().closeEvent(event)
+
+    def close_subscriptions(self) -> None:
+        """Stop listening everywhere; safe to call twice."""
+        closers: tuple[Callable[[], None], ...] = (
+            self.run_view.close,
+            self.canvas.release,
+            self.overlays.close,
+            self.session.runs.close,
+        )
+        for close in closers:
+            close()
+        for part in (self.options, self.strip, self.caption, self.layers, self.inspector):
+            part.close_subscriptions()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+
+def _take_focus(region: QWidget) -> None:
+    """Focus a region, or the first widget in it that takes the focus."""
+    inside = (w for w in region.findChildren(QWidget) if w.isVisible() and w.isEnabled())
+    takes = [w for w in (region, *inside) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    if takes:
+        takes[0].setFocus(Qt.FocusReason.TabFocusReason)
+
+
+def _column(parent: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(parent)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    return column

@@ -1,0 +1,100 @@
+"""Which tiles the strip has and what it says about a run; plain functions of values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from collage_studio.document.model import Document, Variation
+from collage_studio.ui.widgets.tile import TileLook
+
+COLLAGE, ACCEPTED, MORE = "collage", "accepted", "more"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A seed without a picture: key "job:seed"; state "waiting", "running" or "failed"."""
+
+    key: str
+    seed: int
+    state: str
+
+
+@dataclass(slots=True)
+class StripState:
+    """What the strip remembers beside the document."""
+
+    run: int = 0
+    shown: str = COLLAGE
+    folded: bool = False
+    streaming: str = ""
+    pending: tuple[Pending, ...] = ()
+    pending_run: int = 0
+    progress: dict[str, float] = field(default_factory=dict[str, float])
+
+
+def runs_of(document: Document, state: StripState) -> list[int]:
+    """Numbers of the runs on the strip, oldest first; a run that has only begun counts."""
+    runs = {variation.run for variation in document.variations}
+    if state.pending:
+        runs.add(state.run)
+    if not runs and document.accepted is not None:
+        return [document.accepted.run]
+    return sorted(runs)
+
+
+def variations_of(document: Document, run: int) -> list[Variation]:
+    """The variations of one run, in order of arrival."""
+    return [variation for variation in document.variations if variation.run == run]
+
+
+def looks(document: Document, state: StripState) -> list[TileLook]:
+    """The tiles of the shown run; none where there is nothing to choose from."""
+    accepted = document.accepted
+    shown_run = variations_of(document, state.run)
+    if not shown_run and not state.pending and accepted is None:
+        return []
+    shown = state.streaming or state.shown
+    is_reroll = bool(shown_run and shown_run[0].recipe.layer_ids)
+    tiles: list[TileLook] = []
+    if not (is_reroll and accepted is not None):
+        tiles.append(TileLook(COLLAGE, "Collage", "original", shown=shown == COLLAGE))
+    if accepted is not None:
+        is_shown = shown in {ACCEPTED, accepted.id}
+        tiles.append(TileLook(ACCEPTED, "Accepted", shown=is_shown, accepted=True))
+    for number, variation in enumerate(shown_run, start=1):
+        note = f"seed {variation.recipe.seed}"
+        tiles.append(TileLook(variation.id, str(number), note, shown=shown == variation.id))
+    for number, item in enumerate(state.pending, start=len(shown_run) + 1):
+        progress = state.progress.get(item.key, 0.0)
+        tiles.append(
+            TileLook(
+                item.key,
+                str(number),
+                f"seed {item.seed}",
+                item.state,
+                progress,
+                shown=shown == item.key,
+            )
+        )
+    if not state.pending and shown_run:
+        tiles.append(TileLook(MORE, state="more", title="More seeds"))
+    return tiles
+
+
+def title_of_run(document: Document, state: StripState) -> tuple[str, str, str]:
+    """Title, second line and one sentence of what can be done now."""
+    there = variations_of(document, state.run)
+    done, open_ = len(there), len([p for p in state.pending if p.state != "failed"])
+    recipe = there[0].recipe if there else None
+    title = "Variations"
+    if recipe is not None and recipe.layer_ids:
+        layers = [layer for layer in map(document.find, recipe.layer_ids) if layer is not None]
+        one = layers[0].name if len(layers) == 1 else f"{len(recipe.layer_ids)} layers"
+        title = f"Re-roll of {one}"
+    if open_:
+        hint = "The first is ready. You can accept it now." if done else "Go on editing meanwhile."
+        return title, f"Run {state.run} · {done} of {done + open_}", hint
+    if not there:
+        return title, f"Run {state.run} · accepted", "Undo brings the run back."
+    hint = "Click one to see it. Nothing changes until you accept."
+    return title, f"Run {state.run} · {done} of {done}", hint

@@ -1,0 +1,240 @@
+"""Shows the runs: previews on the canvas, tiles in the strip, progress in the caption bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from collage_studio.app.editor import Changed
+from collage_studio.document.model import Variation
+from collage_studio.engine.api import Previewed
+from collage_studio.jobs.board import Job, JobState
+from collage_studio.ui.canvas.canvas import Canvas
+from collage_studio.ui.panels.caption_bar import CaptionBar
+from collage_studio.ui.panels.strip import Strip
+from collage_studio.ui.panels.strip_looks import ACCEPTED, COLLAGE, Pending
+from collage_studio.ui.panels.top_bar import TopBar
+from collage_studio.ui.session import Session
+from collage_studio.ui.throttle import Throttle
+
+PREVIEW_MS = 33
+"""Previews are painted at most this often: 30 a second."""
+
+
+class RunView:
+    """Between the RunController's announcements and four widgets. Holds no document state."""
+
+    def __init__(
+        self,
+        session: Session,
+        canvas: Canvas,
+        strip: Strip,
+        caption: CaptionBar,
+        top: TopBar,
+        changed: Callable[[], None],
+    ) -> None:
+        """Args: changed: called when what is shown or runs has changed, to refresh actions."""
+        self._session, self._canvas, self._strip = session, canvas, strip
+        self._caption, self._top, self._changed = caption, top, changed
+        self._first_of_run = ""
+        self._chosen_meanwhile = False
+        self._throttle: Throttle[tuple[Job, Previewed]] = Throttle(
+            lambda pair: self._paint_preview(*pair), PREVIEW_MS, canvas
+        )
+        runs = session.runs
+        self._subscriptions = [
+            runs.job_changed.subscribe(self._on_job),
+            runs.preview_changed.subscribe(self._on_preview),
+            runs.produced.subscribe(self._on_produced),
+            session.editor.changed.subscribe(self._on_document),
+        ]
+        strip.show_requested.connect(self._on_tile)
+        strip.accept_requested.connect(self.accept)
+        strip.drop_requested.connect(self.drop)
+        strip.more_requested.connect(runs.more_seeds)
+        strip.retry_requested.connect(runs.retry)
+        strip.compare_requested.connect(lambda: self.show_view("compare"))
+        strip.clear_requested.connect(self._clear_run)
+        top.view_chosen.connect(self.show_view)
+        canvas.view_changed.connect(self._on_view)
+
+    def start(self) -> None:
+        """Show what the document holds; called once the window stands."""
+        self._on_document(None)
+
+    def close(self) -> None:
+        """Stop listening; called when the window closes."""
+        self._throttle.drop()
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    # What is on the canvas
+
+    @property
+    def shown(self) -> str:
+        """Key of the shown tile: "collage", "accepted" or a variation's id."""
+        return self._strip.shown
+
+    def show(self, key: str) -> None:
+        """Put the collage, the accepted picture or a variation on the canvas."""
+        document = self._session.editor.document
+        variation = next((v for v in document.variations if v.id == key), None)
+        self._canvas.show_variation(variation)
+        if key == COLLAGE:
+            self._canvas.view = "collage"
+        elif self._canvas.view == "collage":
+            self._canvas.view = "result"
+        self._strip.show_key(key)
+        self._refresh_next_step()
+
+    def show_view(self, view: str) -> None:
+        """Switch to "collage", "result" or "compare"; the latter show the newest there is."""
+        if view == "collage":
+            self.show(COLLAGE)
+            return
+        if self._strip.shown == COLLAGE:
+            key = self._newest_key()
+            if not key:
+                return
+            self.show(key)
+        self._canvas.view = "compare" if view == "compare" else "result"
+
+    def toggle_compare(self) -> None:
+        """Into Compare or back out of it."""
+        self.show_view("result" if self._canvas.view == "compare" else "compare")
+
+    def step(self, by: int) -> None:
+        """Show the next or previous variation."""
+        key = self._strip.step(by)
+        if key:
+            self._on_tile(key)
+
+    def accept(self, key: str = "") -> None:
+        """Accept a variation, by default the shown one."""
+        document = self._session.editor.document
+        wanted = key or self._strip.shown
+        if any(v.id == wanted for v in document.variations):
+            self._session.runs.accept(wanted)
+            self.show(ACCEPTED)
+
+    def drop(self, key: str = "") -> None:
+        """Take a variation off the strip, by default the shown one."""
+        document = self._session.editor.document
+        wanted = key or self._strip.shown
+        if any(v.id == wanted for v in document.variations):
+            self._session.runs.drop(wanted)
+
+    def _on_tile(self, key: str) -> None:
+        self._chosen_meanwhile = True
+        self._throttle.drop()
+        self._strip.mark_streaming("")
+        self._canvas.show_preview(None)
+        self.show(key)
+
+    def _clear_run(self, run: int) -> None:
+        document = self._session.editor.document
+        for variation in [v for v in document.variations if v.run == run]:
+            self._session.runs.drop(variation.id)
+
+    def _newest_key(self) -> str:
+        document = self._session.editor.document
+        if document.variations:
+            return document.variations[-1].id
+        return ACCEPTED if document.accepted else ""
+
+    def _on_view(self, view: str) -> None:
+        self._top.show_view(view)
+        self._changed()
+
+    def _on_document(self, change: Changed | None) -> None:
+        document = self._session.editor.document
+        there = {v.id for v in document.variations} | {COLLAGE}
+        if document.accepted is not None:
+            there |= {ACCEPTED, document.accepted.id}
+        if self._strip.shown not in there:
+            self.show(ACCEPTED if document.accepted else COLLAGE)
+        elif (
+            change is not None
+            and self._strip.shown == ACCEPTED
+            and change.before.accepted is not document.accepted
+        ):
+            self._canvas.show_variation(None)
+        self._top.set_harmonised(len(there) > 1)
+        self._refresh_next_step()
+
+    def _refresh_next_step(self) -> None:
+        variations = self._session.editor.document.variations
+        waits = any(v.id == self._strip.shown for v in variations)
+        self._caption.set_next_step(not waits)
+        self._changed()
+
+    # Runs
+
+    def _on_job(self, job: Job) -> None:
+        board = self._session.runs.board
+        running = board.running
+        self._caption.show_job(running)
+        self._top.show_running(1 if running else 0, len(board.waiting))
+        self._show_pending(running or job)
+        if job.is_over:
+            self._end(job)
+        elif job.state is JobState.RUNNING and not job.step and not job.seeds_done:
+            self._first_of_run, self._chosen_meanwhile = "", False
+        self._changed()
+
+    def _show_pending(self, job: Job) -> None:
+        previews = self._session.runs.previews
+        pending: list[Pending] = []
+        for seed in job.seeds:
+            if seed in job.seeds_done or job.state in {JobState.DONE, JobState.CANCELLED}:
+                continue
+            state = "running" if (job.id, seed) in previews else "waiting"
+            if job.state is JobState.FAILED:
+                state = "failed"
+            pending.append(Pending(f"{job.id}:{seed}", seed, state))
+        self._strip.set_pending(tuple(pending), self._run_number())
+
+    def _run_number(self) -> int:
+        """The number the next variations will have, as far as the document tells."""
+        document = self._session.editor.document
+        runs = [v.run for v in document.variations]
+        accepted = [document.accepted.run] if document.accepted else []
+        return max([0, *runs, *accepted]) + 1
+
+    def _on_preview(self, message: tuple[str, Previewed]) -> None:
+        job_id, preview = message
+        job = self._session.runs.board.find(job_id)
+        if job is None:
+            return
+        key = f"{job_id}:{preview.seed}"
+        if self._strip.tile(key) is None or self._strip.state_of(key) != "running":
+            self._show_pending(job)
+        leading = next((seed for seed in job.seeds if seed not in job.seeds_done), preview.seed)
+        if preview.seed == leading:
+            self._throttle.push((job, preview))
+        else:
+            share = preview.step / job.steps if job.steps else 0.0
+            self._strip.show_preview(key, preview.picture, share)
+
+    def _paint_preview(self, job: Job, preview: Previewed) -> None:
+        share = preview.step / job.steps if job.steps else 0.0
+        self._strip.show_preview(f"{job.id}:{preview.seed}", preview.picture, share)
+        if self._chosen_meanwhile:
+            return
+        self._strip.mark_streaming(f"{job.id}:{preview.seed}")
+        number = job.seeds.index(preview.seed) + 1 if preview.seed in job.seeds else 1
+        badge = f"Preview of variation {number}, step {preview.step} of {job.steps}"
+        self._canvas.show_preview(preview.picture, preview.box, job.progress, badge)
+
+    def _on_produced(self, variation: Variation) -> None:
+        if not self._first_of_run:
+            self._first_of_run = variation.id
+
+    def _end(self, job: Job) -> None:
+        self._throttle.drop()
+        self._strip.mark_streaming("")
+        self._canvas.show_preview(None)
+        first = self._first_of_run
+        there = any(v.id == first for v in self._session.editor.document.variations)
+        if there and not self._chosen_meanwhile and job.state is not JobState.WAITING:
+            self.show(first)
+        self._first_of_run = ""

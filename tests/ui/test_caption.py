@@ -1,0 +1,96 @@
+"""The caption field: chips stand for layers and survive typing, undo and lost layers."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
+from pytestqt.qtbot import QtBot
+from ui_documents import OpenWindow
+
+from collage_studio.document import edits
+from collage_studio.document.model import Caption, LayerRef
+from collage_studio.ui.panels.caption_edit import CaptionEdit
+
+
+def _edit(opened: OpenWindow) -> CaptionEdit:
+    return opened.window.caption.caption
+
+
+def test_caption_reads_back_what_the_document_holds(opened: OpenWindow) -> None:
+    assert _edit(opened).caption() == opened.session.editor.document.caption
+
+
+def test_typing_becomes_one_edit_and_keeps_the_chips(qtbot: QtBot, opened: OpenWindow) -> None:
+    field, editor = _edit(opened), opened.session.editor
+    before = editor.document.caption
+    field.setFocus()
+    field.moveCursor(QTextCursor.MoveOperation.End)
+    qtbot.keyClicks(field, ", warm")
+    assert editor.document.caption == Caption((*before.parts[:-1], " at dusk, warm"))
+    editor.undo()
+    assert editor.document.caption == before
+    assert field.caption() == before
+
+
+def test_a_chip_inserted_at_the_cursor_refers_to_its_layer(opened: OpenWindow) -> None:
+    field = _edit(opened)
+    field.moveCursor(QTextCursor.MoveOperation.End)
+    field.insert_chip("left")
+    parts = opened.session.editor.document.caption.parts
+    assert parts[-2:] == (LayerRef("left"), " ")
+    assert "a left tree" in opened.session.editor.document.written_caption()[0]
+
+
+def test_two_chips_side_by_side_stay_two(opened: OpenWindow) -> None:
+    editor = opened.session.editor
+    caption = Caption((LayerRef("tent"), LayerRef("dog"), LayerRef("tent")))
+    editor.apply(lambda d: edits.set_caption(d, caption), "Caption")
+    assert _edit(opened).caption() == caption
+
+
+def test_backspace_first_marks_a_chip_then_removes_it(qtbot: QtBot, opened: OpenWindow) -> None:
+    editor, field = opened.session.editor, _edit(opened)
+    editor.apply(lambda d: edits.set_caption(d, Caption((LayerRef("tent"),))), "Caption")
+    field.moveCursor(QTextCursor.MoveOperation.End)
+    qtbot.keyClick(field, Qt.Key.Key_Backspace)
+    assert editor.document.caption.layer_ids == ("tent",)
+    qtbot.keyClick(field, Qt.Key.Key_Backspace)
+    assert editor.document.caption == Caption(())
+
+
+def test_typed_text_after_a_chip_is_no_chip(qtbot: QtBot, opened: OpenWindow) -> None:
+    editor, field = opened.session.editor, _edit(opened)
+    editor.apply(lambda d: edits.set_caption(d, Caption((LayerRef("tent"),))), "Caption")
+    field.moveCursor(QTextCursor.MoveOperation.End)
+    qtbot.keyClicks(field, " here")
+    assert editor.document.caption == Caption((LayerRef("tent"), " here"))
+
+
+def test_a_lost_layer_keeps_its_chip_and_can_be_painted(opened: OpenWindow) -> None:
+    editor, field = opened.session.editor, _edit(opened)
+    editor.apply(lambda d: edits.remove_layers(d, ["tent"]), "Delete")
+    assert "tent" in field.caption().layer_ids
+    assert not field.grab().isNull()
+
+
+def test_clicking_a_chip_selects_its_layer(qtbot: QtBot, opened: OpenWindow) -> None:
+    field = _edit(opened)
+    place = field.cursorRect(field.cursorForPosition(field.viewport().rect().topLeft()))
+    inside = place.center()
+    inside.setX(inside.x() + 20)
+    assert field.chip_at(inside)[0] == "tent"
+    qtbot.mouseClick(field.viewport(), Qt.MouseButton.LeftButton, pos=inside)
+    assert opened.session.selection.ids == ("tent",)
+
+
+def test_picker_puts_the_chosen_layer_in(qtbot: QtBot, opened: OpenWindow) -> None:
+    field = _edit(opened)
+    field.moveCursor(QTextCursor.MoveOperation.End)
+    qtbot.keyClicks(field, "@")
+    picker = opened.window.overlays._picker
+    assert picker is not None
+    assert picker.isVisible()
+    qtbot.keyClicks(picker._field, "right")
+    qtbot.keyClick(picker._field, Qt.Key.Key_Return)
+    assert "right" in opened.session.editor.document.caption.layer_ids
+    assert not picker.isVisible()

@@ -1,0 +1,112 @@
+"""Runs as the window shows them: progress, previews, variations, accept, one filled button."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+from ui_documents import OpenWindow, variation
+
+from collage_studio.engine.api import Failed, Finished, Previewed, Produced, Started, Stepped
+from collage_studio.jobs.board import Job
+
+
+def _started(opened: OpenWindow, seeds: tuple[int, ...]) -> Job:
+    runs = opened.session.runs
+    job = runs.harmonise(seeds)
+    assert job is not None
+    runs.handle(job.id, Started(seeds, 10))
+    return job
+
+
+def _produce(opened: OpenWindow, job: Job, seed: int) -> None:
+    document = opened.session.editor.document
+    made = variation(document, seed)
+    rgb = made.picture.pixels[..., :3].copy()
+    opened.session.runs.handle(job.id, Produced(seed, rgb, made.recipe))
+
+
+def test_running_job_takes_the_place_of_the_buttons(opened: OpenWindow) -> None:
+    caption = opened.window.caption
+    job = _started(opened, (1, 2))
+    opened.session.runs.handle(job.id, Stepped((1,), 3, 10))
+    assert caption.harmonise.isHidden() or not caption.harmonise.isVisible()
+    assert opened.window.top.queue.text() == "1 running"
+    _produce(opened, job, 1)
+    _produce(opened, job, 2)
+    opened.session.runs.handle(job.id, Finished())
+    assert caption.harmonise.isVisible()
+    assert opened.window.top.queue.text() == "Queue"
+
+
+def test_strip_appears_with_the_first_run_and_has_a_tile_for_each_seed(opened: OpenWindow) -> None:
+    strip = opened.window.strip
+    assert not strip.isVisible()
+    job = _started(opened, (7, 8))
+    assert strip.isVisible()
+    assert strip.state_of(f"{job.id}:7") == "waiting"
+    opened.session.runs.handle(job.id, Stepped((7,), 1, 10))
+    picture = np.zeros((30, 40, 3), np.uint8)
+    opened.session.runs.handle(job.id, Previewed(7, 1, picture))
+    assert strip.state_of(f"{job.id}:7") == "running"
+
+
+def test_previews_never_enter_the_document(opened: OpenWindow) -> None:
+    job = _started(opened, (7,))
+    before = opened.session.editor.document
+    for step in range(1, 10):
+        opened.session.runs.handle(job.id, Previewed(7, step, np.zeros((30, 40, 3), np.uint8)))
+    assert opened.session.editor.document is before
+
+
+def test_accept_in_the_strip_takes_the_shown_variation(qtbot: QtBot, opened: OpenWindow) -> None:
+    window, editor = opened.window, opened.session.editor
+    job = _started(opened, (5, 6))
+    _produce(opened, job, 5)
+    _produce(opened, job, 6)
+    opened.session.runs.handle(job.id, Finished())
+    second = editor.document.variations[1]
+    tile = window.strip.tile(second.id)
+    assert tile is not None
+    qtbot.mouseClick(tile, Qt.MouseButton.LeftButton)
+    assert window.run_view.shown == second.id
+    assert editor.document.accepted is None
+    assert window.caption.harmonise.property("kind") == "tinted"
+    qtbot.mouseClick(window.strip.accept, Qt.MouseButton.LeftButton)
+    assert editor.document.accepted is second
+    assert window.caption.harmonise.property("kind") == "primary"
+    editor.undo()
+    assert editor.document.accepted is None
+    assert second in editor.document.variations
+
+
+def test_failure_is_a_notice_and_the_document_stays(opened: OpenWindow) -> None:
+    before = opened.session.editor.document
+    job = _started(opened, (5,))
+    opened.session.runs.handle(job.id, Failed("The engine stopped.", "retry"))
+    assert opened.session.editor.document is before
+    notice = opened.window.notices.notices[-1]
+    assert notice.level == "danger"
+    assert notice.buttons[0][0] == "Run again"
+    assert opened.window.strip.state_of(f"{job.id}:5") == "failed"
+
+
+def test_compare_needs_something_to_compare(opened: OpenWindow) -> None:
+    window = opened.window
+    window.run_view.show_view("compare")
+    assert window.canvas.view == "collage"
+    job = _started(opened, (5,))
+    _produce(opened, job, 5)
+    opened.session.runs.handle(job.id, Finished())
+    window.table.run("view.compare")
+    assert window.canvas.view == "compare"
+
+
+def test_job_without_a_layer_says_what_is_missing(opened: OpenWindow) -> None:
+    editor = opened.session.editor
+    opened.session.selection.select(["tent", "dog", "trees"])
+    opened.window.table.run("edit.delete")
+    opened.session.selection.select([editor.document.background.id])
+    opened.window.table.run("layer.visible")
+    opened.window.table.run("harmonise.run")
+    assert not opened.session.runs.board.jobs
