@@ -113,12 +113,22 @@ class Autosave:
         self._written = None
         self._remove(self._key)
 
-    def close(self) -> None:
-        """End the session in order."""
-        self.clear()
+    def drop_if_saved(self) -> None:
+        """Remove the safety copy of work that lies in its file by now."""
+        if self._written is not None and not self._editor.is_modified and not self._is_writing:
+            self.clear()
+
+    def leave(self) -> None:
+        """End the session with unsaved work: its safety copy stays, and the next start finds it."""
+        self._finish_writing()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def close(self) -> None:
+        """End the session in order."""
+        self.clear()
+        self.leave()
         with contextlib.suppress(OSError):
             self._file(self._key, ".lock").unlink(missing_ok=True)
 

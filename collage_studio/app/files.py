@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from collage_studio.app.adding import Incoming, add_pictures
 from collage_studio.app.editor import Editor
 from collage_studio.app.notices import Notice
 from collage_studio.app.reading import COLLAGE_SUFFIX, read_any
 from collage_studio.app.recent import still_there, with_recent
+from collage_studio.app.runner import Runner, run_now
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.announcer import Announcer
 from collage_studio.document.geometry import Size
@@ -22,6 +25,10 @@ from collage_studio.formats.opened import Opened
 from collage_studio.resources_dir import resources_path
 
 NEW_SIZE = Size(1024, 1024)
+UNTITLED = "Untitled"
+SAVING, EXPORTING = "Saving…", "Exporting…"
+_UNKNOWN = "The file could not be written, for an unknown reason. Choose another place."
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +50,59 @@ def samples() -> tuple[Sample, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What work beside the main thread came to: a value, or one sentence why not."""
+
+    value: Any = None
+    trouble: str = ""
+
+
 class Files:
     """Connects the editor with files on disk. Main thread only.
 
-    Every method that can fail returns whether it worked; why not goes to `notice`.
+    Writing is given to `runner`, with the document of that moment. What fails is told through
+    `notice`; `done` gets whether it worked.
     """
 
-    def __init__(self, editor: Editor, store: PreferencesStore) -> None:
+    def __init__(self, editor: Editor, store: PreferencesStore, runner: Runner = run_now) -> None:
         self._editor = editor
         self._store = store
+        self._runner = runner
         self._read_only = False
+        self._name = ""
+        self._life = 0
+        self._under_way = list[str]()
+        self._coming: Path | None = None
         self.path: Path | None = None
         self.notice: Announcer[Notice] = Announcer()
         self.path_changed: Announcer[Path | None] = Announcer()
+        self.activity: Announcer[str] = Announcer()
 
     @property
     def title(self) -> str:
         """What the window is called."""
-        return self.path.stem if self.path else "Untitled"
+        return self.path.stem if self.path else self._name or UNTITLED
+
+    @property
+    def name(self) -> str:
+        """What a document without a file is called; empty for a new one."""
+        return self._name
 
     @property
     def needs_path(self) -> bool:
         """Whether saving has to ask for a file first."""
-        return self.path is None or self._read_only
+        return self._coming is None and (self.path is None or self._read_only)
+
+    @property
+    def doing(self) -> str:
+        """What is being written now: SAVING, EXPORTING or nothing."""
+        return self._under_way[0] if self._under_way else ""
+
+    @property
+    def is_writing(self) -> bool:
+        """A save or export has not ended."""
+        return bool(self._under_way)
 
     @property
     def recent(self) -> tuple[Path, ...]:
@@ -88,58 +125,63 @@ class Files:
         if opened is None:
             return False
         is_collage = path.suffix.lower() == COLLAGE_SUFFIX
-        self._become(opened.document, path if is_collage else None, saved=is_collage)
+        place = path if is_collage else None
+        self._become(opened.document, place, saved=is_collage, name=path.stem)
         self._read_only = opened.read_only
         self._remember("open", path)
         self._announce_all(opened.notices)
         return True
 
     def open_sample(self, sample: Sample) -> bool:
-        """Open a bundled collage as an untitled one, so that saving never touches the original."""
+        """Open a bundled collage without its file, so that saving never touches the original."""
         opened = self._read(sample.path)
         if opened is None:
             return False
-        self._become(opened.document, None, saved=True)
+        self._become(opened.document, None, saved=True, name=sample.name)
         self._announce_all(opened.notices)
         return True
 
-    def restore(self, document: Document, path: Path | None) -> None:
+    def restore(self, document: Document, path: Path | None, name: str = "") -> None:
         """Take over recovered work: it counts as not saved."""
-        self._become(document, path, saved=False)
+        self._become(document, path, saved=False, name=name)
 
-    def save(self) -> bool:
+    def save(self, done: Callable[[bool], None] = lambda _ok: None) -> bool:
         """Save to the document's own file; False without one, so ask for a path and `save_as`."""
-        if self.path is None or self._read_only:
+        target = self._coming or self.path
+        if target is None or self.needs_path:
             return False
-        return self._write(self.path)
+        self._save_to(target, done)
+        return True
 
-    def save_as(self, path: Path) -> bool:
+    def save_as(self, path: Path, done: Callable[[bool], None] = lambda _ok: None) -> None:
         """Save to `path`, which is the document's file from then on."""
         if path.suffix.lower() != COLLAGE_SUFFIX:
             path = path.with_name(path.name + COLLAGE_SUFFIX)
         if self._read_only and self.path is not None and _same_file(path, self.path):
             self._fail("This file was made by a newer version. Save a copy under another name.")
-            return False
-        if not self._write(path):
-            return False
-        self.path, self._read_only = path, False
-        self.path_changed.announce(path)
-        self._remember("save", path)
-        return True
+            done(False)
+            return
+        self._save_to(path, done)
 
-    def export(self, path: Path) -> bool:
+    def export(self, path: Path, done: Callable[[bool], None] = lambda _ok: None) -> None:
         """Write a PSD, PNG, OpenRaster or .collage file, read it back, say what was proven."""
-        # psd-tools takes a fifth of a second to import: too long for the start of the program.
-        from collage_studio.formats.export import export_document
+        document = self._editor.document
 
-        try:
-            report = export_document(self._editor.document, path)
-        except FormatError as error:
-            self._fail(str(error), ("Export elsewhere", "file.export"))
-            return False
-        self.notice.announce(Notice(report.sentence, "ok", key="export"))
-        self._remember_folder("export", path)
-        return True
+        def work() -> str:
+            # psd-tools takes a fifth of a second to import: too long for the program's start.
+            from collage_studio.formats.export import export_document
+
+            return export_document(document, path).sentence
+
+        def then(outcome: _Outcome) -> None:
+            if outcome.trouble:
+                self._fail(outcome.trouble, ("Export elsewhere", "file.export"))
+            else:
+                self.notice.announce(Notice(outcome.value, "ok", key="export"))
+                self._remember_folder("export", path)
+            done(not outcome.trouble)
+
+        self._write(EXPORTING, work, then)
 
     def add(self, paths: Sequence[Path], at: tuple[float, float] | None = None) -> tuple[str, ...]:
         """Put picture files in as layers, centred at `at`; returns the new layers' ids."""
@@ -171,19 +213,45 @@ class Files:
             self._fail(str(error), ("Open another", "file.open"))
             return None
 
-    def _write(self, path: Path) -> bool:
-        document = self._editor.document
-        try:
-            save_collage(document, path, base=self.path)
-        except FormatError as error:
-            self._fail(str(error), ("Save elsewhere", "file.save_as"))
-            return False
-        self._editor.mark_saved(document)
-        self._remember_recent(path)
-        return True
+    def _save_to(self, path: Path, done: Callable[[bool], None]) -> None:
+        document, life, base = self._editor.document, self._life, self.path
+        self._coming = path
 
-    def _become(self, document: Document, path: Path | None, *, saved: bool) -> None:
+        def then(outcome: _Outcome) -> None:
+            if SAVING not in self._under_way:
+                self._coming = None
+            if outcome.trouble:
+                self._coming = None
+                self._fail(outcome.trouble, ("Save elsewhere", "file.save_as"))
+            else:
+                self._remember("save", path)
+                if life == self._life:
+                    self._settle_in(path, document)
+            done(not outcome.trouble)
+
+        self._write(SAVING, lambda: save_collage(document, path, base=base), then)
+
+    def _settle_in(self, path: Path, document: Document) -> None:
+        """`document`, which is still the open one or was before later edits, lies in `path`."""
         self.path, self._read_only = path, False
+        self._editor.mark_saved(document)
+        self.path_changed.announce(path)
+
+    def _write(self, doing: str, work: Callable[[], Any], then: Callable[[_Outcome], None]) -> None:
+        def done(outcome: _Outcome) -> None:
+            self._under_way.remove(doing)
+            then(outcome)
+            self.activity.announce(self.doing)
+
+        self._under_way.append(doing)
+        self.activity.announce(self.doing)
+        self._runner(lambda: _attempted(work), done)
+
+    def _become(
+        self, document: Document, path: Path | None, *, saved: bool, name: str = ""
+    ) -> None:
+        self.path, self._read_only, self._name = path, False, name
+        self._coming, self._life = None, self._life + 1
         self._editor.replace(document, saved=saved)
         self.path_changed.announce(path)
 
@@ -205,6 +273,17 @@ class Files:
 
     def _fail(self, text: str, *buttons: tuple[str, str]) -> None:
         self.notice.announce(Notice(text, "danger", buttons, key=text))
+
+
+def _attempted(work: Callable[[], Any]) -> _Outcome:
+    """Do the work on whatever thread this is; nothing is raised there, where nobody would hear."""
+    try:
+        return _Outcome(work())
+    except FormatError as error:
+        return _Outcome(trouble=str(error))
+    except Exception:  # noqa: BLE001  the border to another thread: nobody would hear it
+        _log.exception("A file could not be written.")
+        return _Outcome(trouble=_UNKNOWN)
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
 
 from collage_studio.app.settings import Preferences
 from collage_studio.document.model import (
     Document,
     LayerKind,
     Raster,
+    Recipe,
     RunSettings,
     Start,
     Variation,
     new_id,
 )
 from collage_studio.document.noise_map import run_layers
-from collage_studio.engine.api import HarmoniseRequest, Produced, Request, RerollRequest
+from collage_studio.engine.api import HarmoniseRequest, Picture, Produced, Request, RerollRequest
 
 SEED_LIMIT = 1_000_000
 _SMALLER = 0.75
@@ -89,11 +94,37 @@ def next_run(document: Document, others: Iterable[int] = ()) -> int:
     return max([0, *kept, *accepted, *others]) + 1
 
 
-def variation_of(event: Produced, run: int) -> Variation:
-    """The variation that a finished picture becomes."""
-    has_alpha = event.picture.shape[2] == 4
-    raster = Raster(event.picture) if has_alpha else Raster.from_rgb(event.picture)
-    return Variation(new_id(), run, raster, event.recipe, event.box)
+def variation_of(event: Produced, run: int, request: Request) -> Variation:
+    """The variation that a finished picture of `request` becomes."""
+    recipe = replace(event.recipe, layers=_shown_layers(event.recipe, request))
+    return Variation(new_id(), run, Raster(_opaque(event.picture)), recipe, event.box)
+
+
+def _shown_layers(recipe: Recipe, request: Request) -> tuple[Mapping[str, Any], ...]:
+    """The recipe's layers as the picture shows them.
+
+    A re-roll leaves all others as the accepted picture has them, wherever they lie by now.
+    """
+    document = request.document
+    if not isinstance(request, RerollRequest) or document.accepted is None:
+        return recipe.layers
+    named = (layer for i in request.layer_ids if (layer := document.find(i)) is not None)
+    rolled = {part.id for layer in named for part in layer.walk()}
+    before = {entry.get("id"): entry for entry in document.accepted.recipe.layers}
+    return tuple(
+        entry if entry.get("id") in rolled else before[entry.get("id")]
+        for entry in recipe.layers
+        if entry.get("id") in rolled or entry.get("id") in before
+    )
+
+
+def _opaque(picture: Picture) -> Picture:
+    """(H, W, 3 or 4) uint8 as (H, W, 4) that nobody can change, without copying it twice."""
+    if picture.shape[2] == 4:
+        return picture
+    opaque = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA), np.uint8)
+    opaque.setflags(write=False)
+    return opaque
 
 
 def _lean(document: Document) -> Document:

@@ -206,7 +206,7 @@ class RunController:
         if (height, width) != self._editor.document.size.shape:
             self._tell("The canvas has a new size, so this variation was left out. Run it again.")
             return
-        variation = variation_of(event, self._run_of(job))
+        variation = variation_of(event, self._run_of(job), job.request)
         self._editor.apply(
             lambda document: add_variations(document, [variation]),
             "Add variations",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.geometry import Rect
-from collage_studio.document.model import Document, Recipe, RunSettings, Start
+from collage_studio.document.model import Document, Layer, Recipe, RunSettings, Start
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB-encoded."""
@@ -128,7 +128,7 @@ class BadRequest(EngineError):
 
 
 def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
-    """What a recipe keeps of each layer: id, name, text, noise, state, attention, place."""
+    """What a recipe keeps of each layer: id, name, text, noise, state, attention, place, look."""
     return tuple(
         {
             "id": layer.id,
@@ -139,6 +139,19 @@ def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
             "attention_in": layer.attention_in,
             "attention_out": layer.attention_out,
             "placement": list(layer.placement.as_tuple()),
+            **describe_look(layer),
         }
         for layer in (document.background, *document.walk())
     )
+
+
+def describe_look(layer: Layer) -> dict[str, Any]:
+    """How a layer looks wherever it lies; pixels and mask by the keys of their content."""
+    mask = layer.mask if layer.mask_enabled else None
+    return {
+        "opacity": layer.opacity,
+        "blend": str(layer.blend),
+        "visible": layer.visible,
+        "pixels": layer.raster.key if layer.raster else "",
+        "mask": mask.key if mask else "",
+    }

@@ -127,7 +127,8 @@ class Supervisor:
     def close(self) -> None:
         """End the worker and everything of it."""
         if self._worker is not None:
-            self._worker.end(politely=self._running is None)
+            # One that still loads its engine would not hear a polite word for seconds.
+            self._worker.end(politely=self._running is None and self._worker.is_ready)
             self._worker = None
         self._bell.close()
         self._on_state(EngineState.STOPPED)

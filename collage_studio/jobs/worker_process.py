@@ -27,6 +27,8 @@ from collage_studio.jobs.wire import (
 )
 
 _STOP_SECONDS = 2.0
+_POLITE_SECONDS = 0.5
+"""A closing window waits for this; an idle worker has nothing to lose."""
 
 
 class WorkerProcess:
@@ -77,7 +79,7 @@ class WorkerProcess:
         """See the process out, however it takes, and remove its segments; returns how it ended."""
         if politely:
             self.send(Stop())
-            self.process.join(_STOP_SECONDS)
+            self.process.join(_POLITE_SECONDS)
         if self.process.is_alive():
             self.process.terminate()
             self.process.join(_STOP_SECONDS)

@@ -19,6 +19,8 @@ from collage_studio.ui.main_window import MainWindow
 from collage_studio.ui.session import Session
 from collage_studio.ui.style.theme import apply_theme, prepare_application
 
+SWITCH_SECONDS = 0.001
+"""How long a thread that writes a file may hold Python while the window waits for it."""
 REPORT_VARIABLE = "COLLAGE_STUDIO_STARTUP_REPORT"
 """Names a file that gets the time of the first paint, in seconds since the epoch."""
 
@@ -81,6 +83,7 @@ class Program:
 
 def run(argv: Sequence[str]) -> int:
     """Run the desktop program; `argv` without the program's name may hold one file to open."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = QApplication([sys.argv[0], *argv])
     app.setApplicationName("Collage Studio")
     app.setDesktopFileName("collage-studio")

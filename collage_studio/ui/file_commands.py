@@ -36,7 +36,7 @@ class FileCommands:
     ) -> None:
         self._window, self._editor, self._selection = window, editor, selection
         self._files, self._notice = files, notice
-        self._left: tuple[Document, Path | None] | None = None
+        self._left: tuple[Document, Path | None, str] | None = None
         self._dialog: QFileDialog | None = None
 
     def bind(self, table: ActionTable) -> None:
@@ -87,7 +87,8 @@ class FileCommands:
     def _leave(self) -> None:
         """Keep work that was not saved: opening another document asks no question."""
         modified = self._editor.is_modified
-        self._left = (self._editor.document, self._files.path) if modified else None
+        files = self._files
+        self._left = (self._editor.document, files.path, files.name) if modified else None
 
     def _offer_way_back(self) -> None:
         if self._left is not None:
@@ -97,9 +98,9 @@ class FileCommands:
     def go_back(self) -> None:
         """Take up the document that was left without saving."""
         if self._left is not None:
-            document, path = self._left
+            document, path, name = self._left
             self._left = None
-            self._files.restore(document, path)
+            self._files.restore(document, path, name)
 
     # Dialogs
 

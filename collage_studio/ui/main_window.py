@@ -23,6 +23,7 @@ from collage_studio.ui.file_commands import FileCommands
 from collage_studio.ui.layer_commands import LAYER_MENU, LayerCommands
 from collage_studio.ui.overlay_commands import OverlayCommands
 from collage_studio.ui.panels.caption_bar import CaptionBar
+from collage_studio.ui.panels.caption_limit import CaptionLimit
 from collage_studio.ui.panels.inspector import Inspector
 from collage_studio.ui.panels.layers_panel import LayersPanel
 from collage_studio.ui.panels.options_bar import OptionsBar
@@ -39,6 +40,8 @@ from collage_studio.ui.widgets.basics import line, listen
 from collage_studio.ui.widgets.notices import NoticeStack
 
 DOCK_WIDTH = 336
+SAVE_PATIENCE_MS = 20_000
+"""A window that is closed waits at most this long for a file that is being written."""
 SMALLEST = (1024, 640)
 
 
@@ -51,7 +54,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self._was_painted = False
+        self._was_painted = self._is_leaving = self._leaves_anyway = False
         self.setMinimumSize(*SMALLEST)
         self.table = ActionTable(self)
         run = self.table.run
@@ -59,13 +62,20 @@ class MainWindow(QMainWindow):
         self.rail = ToolRail()
         self.canvas = Canvas(session.editor, session.selection)
         self.options = OptionsBar(session.editor, session.selection, run, self.table.get)
-        self.strip = Strip(session.editor)
+        self.strip = Strip(session.editor, self.canvas.background)
         self.caption = CaptionBar(session.editor, session.selection, run)
+        self._limit = CaptionLimit(self.caption.caption, session.editor, self.canvas.background)
         self.status = StatusBar()
         self.layers = LayersPanel(session.editor, session.selection, run)
         self.notices = NoticeStack(self.canvas, run)
         self.run_view = RunView(
-            session, self.canvas, self.strip, self.caption, self.top, self.refresh_actions
+            session,
+            self.canvas,
+            self.strip,
+            self.caption,
+            self.top,
+            self.layers.tree,
+            self.refresh_actions,
         )
         self.inspector = Inspector(
             session.editor, session.selection, run, lambda ids, start: self._runs.reroll(ids, start)
@@ -149,6 +159,7 @@ class MainWindow(QMainWindow):
             session.runs.notice.subscribe(self.show_notice),
             session.files.notice.subscribe(self.show_notice),
             session.files.path_changed.subscribe(lambda path: self._show_title()),
+            session.files.activity.subscribe(self._on_writing),
         ]
         self._tile_menu = TileMenu(session, self.strip, self.run_view)
         QShortcut(QKeySequence("F6"), self, lambda: self._next_region(1))
@@ -171,12 +182,16 @@ class MainWindow(QMainWindow):
         self._autosave_timer = QTimer(self, interval=5000)
         self._autosave_timer.timeout.connect(self._autosave)
         self._autosave_timer.start()
+        self._patience = QTimer(self, singleShot=True, interval=SAVE_PATIENCE_MS)
+        self._patience.timeout.connect(self._leave_anyway)
         self.status.show_size(session.editor.document.size)
 
     # Show
 
     def show_notice(self, notice: Notice) -> None:
-        """Put a notice on the canvas."""
+        """Put a notice on the canvas; one of a failure keeps a closing window open."""
+        if notice.level == "danger":
+            self._is_leaving = False
         self.notices.show_notice(notice)
 
     def refresh_actions(self) -> None:
@@ -303,17 +318,42 @@ class MainWindow(QMainWindow):
         self.session.store.update(window=kept)
 
     def _autosave(self) -> None:
+        self.session.autosave.drop_if_saved()
         if self.session.autosave.due():
-            self.session.autosave.write(self.session.files.path)
+            self.session.autosave.write_soon(self.session.files.path)
+
+    def _on_writing(self, doing: str) -> None:
+        self.status.show_doing(doing)
+        if not doing and self._is_leaving:
+            QTimer.singleShot(0, self, self.close)
+
+    def _leave_anyway(self) -> None:
+        """The file takes too long: it goes on being written while the window is gone."""
+        if self._is_leaving:
+            self._leaves_anyway = True
+            self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        session = self.session
+        if session.files.is_writing and not self._leaves_anyway:
+            if not self._is_leaving:
+                self._is_leaving = True
+                self._patience.start()
+            self.status.show_hint("The window closes when the file is written")
+            event.ignore()
+            return
         self._autosave_timer.stop()
+        self._patience.stop()
         self._keep_geometry()
-        if self.session.editor.is_modified:
-            self.session.autosave.write(self.session.files.path)
+        self.hide()
+        if session.editor.is_modified:
+            session.autosave.write(session.files.path)
+            session.autosave.leave()
         else:
-            self.session.autosave.close()
+            session.autosave.close()
         self.close_subscriptions()
+        if not session.files.is_writing:
+            session.writer.close()
         self.closing.emit()
         super().closeEvent(event)
 
@@ -323,6 +363,7 @@ class MainWindow(QMainWindow):
             self.run_view.close,
             self.canvas.release,
             self.overlays.close,
+            self._limit.close,
             self.session.runs.close,
         )
         for close in closers:

@@ -143,6 +143,7 @@ class OverlayCommands:
                 files.export,
                 lambda: files.folder("export"),
                 lambda: files.title,
+                self._window.canvas.background,
             )
         self._export.open_sheet()
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from collage_studio.app.editor import Changed
-from collage_studio.document.model import Variation
+from collage_studio.document.model import Document, Variation
 from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
 from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.panels.caption_bar import CaptionBar
+from collage_studio.ui.panels.layers_tree import LayersTree
 from collage_studio.ui.panels.strip import Strip
 from collage_studio.ui.panels.strip_looks import ACCEPTED, COLLAGE, Pending
 from collage_studio.ui.panels.top_bar import TopBar
+from collage_studio.ui.proofs import Proofs, outside_words
 from collage_studio.ui.session import Session
+from collage_studio.ui.stale import stale_layers
 from collage_studio.ui.throttle import Throttle
 
 PREVIEW_MS = 33
@@ -21,7 +25,7 @@ PREVIEW_MS = 33
 
 
 class RunView:
-    """Between the RunController's announcements and four widgets. Holds no document state."""
+    """Between the RunController's announcements and five widgets. Holds no document state."""
 
     def __init__(
         self,
@@ -30,11 +34,13 @@ class RunView:
         strip: Strip,
         caption: CaptionBar,
         top: TopBar,
+        rows: LayersTree,
         changed: Callable[[], None],
     ) -> None:
         """Args: changed: called when what is shown or runs has changed, to refresh actions."""
         self._session, self._canvas, self._strip = session, canvas, strip
-        self._caption, self._top, self._changed = caption, top, changed
+        self._caption, self._top, self._rows, self._changed = caption, top, rows, changed
+        self._proofs = Proofs(canvas.background, lambda _id: self._show_proof())
         self._first_of_run = ""
         self._chosen_meanwhile = False
         self._throttle: Throttle[tuple[Job, Previewed]] = Throttle(
@@ -85,6 +91,7 @@ class RunView:
             self._canvas.view = "result"
         self._strip.show_key(key)
         self._refresh_next_step()
+        self._show_proof()
 
     def show_view(self, view: str) -> None:
         """Switch to "collage", "result" or "compare"; the latter show the newest there is."""
@@ -143,6 +150,7 @@ class RunView:
 
     def _on_view(self, view: str) -> None:
         self._top.show_view(view)
+        self._show_proof()
         self._changed()
 
     def _on_document(self, change: Changed | None) -> None:
@@ -160,6 +168,31 @@ class RunView:
             self._canvas.show_variation(None)
         self._top.set_harmonised(len(there) > 1)
         self._refresh_next_step()
+        self._show_proof()
+
+    def _show_proof(self) -> None:
+        """Say in the rows and on the canvas what the shown picture changed, once counted."""
+        document = self._session.editor.document
+        variation, shown = self._canvas.scene.result(), self._canvas.view != "collage"
+        if variation is None or not shown:
+            self._rows.show_changes(None, {})
+            self._canvas.proof = ""
+            return
+        self._ask_for_proof(document, variation)
+        proof = self._proofs.get(variation)
+        self._rows.show_changes(variation, proof.changes if proof is not None else {})
+        # Of an accepted one the other side of Compare is the collage, not the picture before it.
+        is_open = variation is not document.accepted
+        self._canvas.proof = outside_words(document, variation, proof) if proof and is_open else ""
+
+    def _ask_for_proof(self, document: Document, variation: Variation) -> None:
+        """Count for a picture of an opened file, where what the run saw is still there."""
+        if stale_layers(document, variation):
+            return
+        if variation is not document.accepted:
+            self._proofs.request(document, variation)
+        elif not variation.recipe.layer_ids:
+            self._proofs.request(replace(document, accepted=None), variation)
 
     def _refresh_next_step(self) -> None:
         variations = self._session.editor.document.variations
@@ -228,6 +261,9 @@ class RunView:
     def _on_produced(self, variation: Variation) -> None:
         if not self._first_of_run:
             self._first_of_run = variation.id
+        running = self._session.runs.board.running
+        if running is not None:
+            self._proofs.request(running.request.document, variation)
 
     def _end(self, job: Job) -> None:
         self._throttle.drop()

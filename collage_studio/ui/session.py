@@ -13,11 +13,12 @@ from collage_studio.app.selection import Selection
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.model import Document
 from collage_studio.jobs.board import JobBoard
+from collage_studio.ui.background import Background
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The objects behind one window; all live on the main thread."""
+    """The objects behind one window; all live on the main thread. `writer` writes files for it."""
 
     engine: EnginePort
     editor: Editor
@@ -27,6 +28,7 @@ class Session:
     files: Files
     library: ModelLibrary
     autosave: Autosave
+    writer: Background
 
     @classmethod
     def with_engine(
@@ -34,6 +36,7 @@ class Session:
     ) -> Session:
         """A session whose runs go to `engine`; it begins with `document` or an empty one."""
         editor = Editor(document or Document(NEW_SIZE))
+        writer = Background()
         runs = RunController(editor, JobBoard(), engine, lambda: store.current)
         return cls(
             engine,
@@ -41,7 +44,8 @@ class Session:
             Selection(),
             store,
             runs,
-            Files(editor, store),
+            Files(editor, store, writer.submit),
             ModelLibrary(store),
             Autosave(editor, interval_seconds=store.current.autosave_seconds),
+            writer,
         )

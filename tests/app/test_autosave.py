@@ -59,8 +59,7 @@ def test_work_of_a_crashed_session_comes_back_with_its_file(tmp_path: Path):
     editor = edited()
     crashed = Autosave(editor, tmp_path)
     crashed.write(tmp_path / "camp.collage")
-    assert crashed._lock is not None
-    crashed._lock.close()  # what the system does when a process dies
+    crashed.leave()  # gives up the lock, as the system does when a process dies
     survivor = Autosave(Editor(collage()), tmp_path)
     (found,) = survivor.recover()
     assert found.opened.document == editor.document
@@ -81,6 +80,18 @@ def test_a_clean_end_leaves_nothing(tmp_path: Path):
     autosave.clear()
     autosave.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_copy_goes_once_the_work_lies_in_its_file(tmp_path: Path):
+    editor = edited()
+    autosave = Autosave(editor, tmp_path)
+    autosave.write()
+    autosave.drop_if_saved()
+    assert list(tmp_path.glob("*.collage"))
+    editor.mark_saved(editor.document)
+    autosave.drop_if_saved()
+    assert not list(tmp_path.glob("*.collage"))
+    autosave.close()
 
 
 def test_an_unwritable_place_is_no_reason_to_stop(tmp_path: Path):

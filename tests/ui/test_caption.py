@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from pytestqt.qtbot import QtBot
-from ui_documents import OpenWindow
+from ui_documents import OpenWindow, camp
 
 from collage_studio.document import edits
 from collage_studio.document.model import Caption, LayerRef
+from collage_studio.resources_dir import resources_path
 from collage_studio.ui.panels.caption_edit import CaptionEdit
+from collage_studio.ui.panels.caption_limit import position_in
 
 
 def _edit(opened: OpenWindow) -> CaptionEdit:
@@ -94,3 +97,33 @@ def test_picker_puts_the_chosen_layer_in(qtbot: QtBot, opened: OpenWindow) -> No
     qtbot.keyClick(picker._field, Qt.Key.Key_Return)
     assert "right" in opened.session.editor.document.caption.layer_ids
     assert not picker.isVisible()
+
+
+def test_words_past_the_models_limit_are_underlined_and_named(opened: OpenWindow) -> None:
+    pytest.importorskip("tokenizers", reason="counting words needs the tokenizer")
+    editor, edit = opened.session.editor, opened.window.caption.caption
+    long = Caption((LayerRef("tent"), " and " + "dog " * 90 + "lighthouse"))
+    editor.apply(lambda d: edits.set_caption(d, long), "Caption")
+    opened.window._limit._count()
+    opened.window.canvas.background.finish()
+    if not resources_path("starter", "model", "tokenizer", "tokenizer.json").is_file():
+        pytest.skip("the built-in model is not there")
+    (marked,) = edit.extraSelections()
+    assert marked.cursor.selectedText().endswith("dog lighthouse")
+    assert 10 < marked.cursor.selectionStart() < 90 * 4
+    assert "lighthouse" in edit.toolTip()
+    short = Caption((LayerRef("tent"), " and a dog"))
+    editor.apply(lambda d: edits.set_caption(d, short), "Caption")
+    opened.window._limit._count()
+    opened.window.canvas.background.finish()
+    assert edit.extraSelections() == []
+    assert "lighthouse" not in edit.toolTip()
+
+
+def test_a_chip_counts_as_one_place_in_the_field() -> None:
+    document = camp()
+    caption = document.caption
+    whole = len(document.written_caption()[0])
+    assert position_in(caption, document, whole) == 1 + len(" and ") + 1 + len(" at dusk")
+    assert position_in(caption, document, len("a tent and")) == 1 + len(" and")
+    assert position_in(caption, document, 3) == 1

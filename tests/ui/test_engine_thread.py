@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_killed_engine_costs_one_run_and_can_be_retried(engine: EngineThread, 
     qtbot.waitUntil(lambda: runs.board.jobs[0].state is JobState.CANCELLED, timeout=WAIT_MS)
     assert not [event for event in events if isinstance(event, Produced | Failed)]
     runs.close()
+
+
+def test_stopping_while_the_engine_loads_does_not_wait_for_it(qtbot: QtBot):
+    thread = EngineThread(engine="slow_engine:SlowToLoad")
+    thread.start()
+    qtbot.waitUntil(lambda: thread.worker_pid is not None, timeout=WAIT_MS)
+    begun = time.monotonic()
+    thread.stop()
+    assert time.monotonic() - begun < 1.5
+    assert not thread.isRunning()
 
 
 def test_stopping_in_the_middle_of_a_job_does_not_wait_for_it(qtbot: QtBot):

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QColor
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow, variation
 
 from collage_studio.app.actions import ACTIONS
 from collage_studio.document.model import Start
+from collage_studio.formats.collage_file import load_collage
 from collage_studio.ui.file_commands import raster_of
 from collage_studio.ui.panels.document_page import change_settings
 
@@ -118,8 +120,25 @@ def test_export_sheet_writes_and_says_that_it_was_checked(
     sheet._take_folder(str(tmp_path))
     sheet._name.setText("camp")
     qtbot.mouseClick(sheet._export, Qt.MouseButton.LeftButton)
+    assert sheet._export.text() == "Exporting…"
+    opened.session.writer.finish()
     assert (tmp_path / f"camp{suffix}").stat().st_size > 100
     assert "checked" in opened.window.notices.notices[-1].text
+    assert not sheet.isVisible()
+
+
+def test_two_exports_in_a_row_are_both_written(
+    qtbot: QtBot, opened: OpenWindow, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        opened.window.table.run("file.export")
+        sheet = opened.window.overlays._export
+        assert sheet is not None
+        sheet._take_folder(str(tmp_path))
+        sheet._name.setText(name)
+        qtbot.mouseClick(sheet._export, Qt.MouseButton.LeftButton)
+    opened.session.writer.finish()
+    assert sorted(path.stem for path in tmp_path.glob("*.psd")) == ["first", "second"]
     assert not sheet.isVisible()
 
 
@@ -173,6 +192,31 @@ def test_theme_can_be_switched_while_the_window_is_open(opened: OpenWindow) -> N
 def test_closing_remembers_sizes(opened: OpenWindow) -> None:
     opened.close()
     assert {"geometry", "body", "dock"} <= set(opened.session.store.current.window)
+
+
+def test_closing_waits_for_a_save_and_loses_nothing(opened: OpenWindow, tmp_path: Path) -> None:
+    session, window = opened.session, opened.window
+    change_settings(session.editor, "Avoid", avoid="fog")
+    session.files.save_as(tmp_path / "camp.collage")
+    assert window.status._saved.full_text == "Saving…"
+    assert not window.close()
+    assert window.isVisible()
+    session.writer.finish()
+    QTest.qWait(20)
+    assert not window.isVisible()
+    assert load_collage(tmp_path / "camp.collage").document == session.editor.document
+    assert not session.editor.is_modified
+
+
+def test_a_failed_save_keeps_the_window_open(opened: OpenWindow, tmp_path: Path) -> None:
+    change_settings(opened.session.editor, "Avoid", avoid="fog")
+    opened.session.files.save_as(tmp_path / "no folder" / "camp.collage")
+    assert not opened.window.close()
+    opened.session.writer.finish()
+    QTest.qWait(20)
+    assert opened.window.isVisible()
+    assert opened.window.notices.notices[-1].level == "danger"
+    assert opened.session.editor.is_modified
 
 
 def test_f6_goes_round_the_regions_and_comes_back(opened: OpenWindow) -> None:

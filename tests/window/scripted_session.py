@@ -28,7 +28,7 @@ from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
 from collage_studio.ui.app import Program
 from collage_studio.ui.dialogs.export_sheet import ExportSheet
-from collage_studio.ui.style.theme import prepare_application
+from collage_studio.ui.style.theme import apply_theme, prepare_application
 from collage_studio.ui.widgets.segment import Segment
 from collage_studio.ui.widgets.value_bar import ValueBar
 
@@ -75,6 +75,7 @@ class Driver:
         self.session = self.program.session
         self.previews: dict[tuple[str, int], list[int]] = {}
         self._subscription = self.session.runs.preview_changed.subscribe(self._on_preview)
+        apply_theme(app, store.current.theme)
         self.program.open_first(None)
         self.window.show()
         self.window.resize(*size)
@@ -194,8 +195,8 @@ def harmonise(driver: Driver) -> None:
     driver.window.table.run("harmonise.run")
     job = driver.newest_job()
     driver.until(lambda: driver.job(job).step >= 4)
-    driver.beat.start()
     driver.shot("generating")
+    driver.beat.start()  # after the screenshot, whose own work would count
     driver.run_done(job)
     driver.report["longest_stall_ms"] = round(driver.beat.stop(), 1)
     job = driver.job(job)

@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow()
-@pytest.mark.window()
+@pytest.mark.slow
+@pytest.mark.window
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs xvfb-run")
 def test_the_whole_job_works_in_a_real_window(tmp_path):
     environment = os.environ | {

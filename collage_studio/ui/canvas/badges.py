@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from collage_studio.document.model import Document, Variation
+from collage_studio.ui.stale import NEW, Stale
 from collage_studio.ui.style import tokens
 from collage_studio.ui.style.fonts import font
 from collage_studio.ui.style.icons import paint_icon
 from collage_studio.ui.widgets.basics import Button
 
 
-def stale_words(then: Document | None, now: Document, changed: tuple[str, ...]) -> str:
+def stale_words(document: Document, stale: Mapping[str, Stale]) -> str:
     """ "Tent moved since the last run"; empty if nothing did."""
-    layer = now.find(changed[0]) if changed else None
-    if layer is None:
-        return ""
-    if len(changed) > 1:
-        return f"{len(changed)} layers changed since the last run"
-    before = then.find(layer.id) if then else None
-    if before is None:
-        return f"{layer.name} is new since the last run"
-    same_pixels = before.raster is layer.raster and before.mask is layer.mask
-    verb = "moved" if same_pixels and before.placement != layer.placement else "changed"
-    return f"{layer.name} {verb} since the last run"
+    if len(stale) > 1:
+        return f"{len(stale)} layers changed since the last run"
+    for layer_id, found in stale.items():
+        layer = document.find(layer_id)
+        if layer is not None:
+            verb = "is new" if found.word == NEW else found.word
+            return f"{layer.name} {verb} since the last run"
+    return ""
 
 
 def variation_words(document: Document, variation: Variation | None) -> str:

@@ -21,8 +21,8 @@ from collage_studio.app.selection import Selection
 from collage_studio.document.announcer import Subscription
 from collage_studio.document.geometry import Rect
 from collage_studio.document.model import Document, Variation
+from collage_studio.ui.background import Background
 from collage_studio.ui.canvas import badges
-from collage_studio.ui.canvas.background import Background
 from collage_studio.ui.canvas.compare import Side
 from collage_studio.ui.canvas.frame import frame_around
 from collage_studio.ui.canvas.layer_bar import LayerBar
@@ -83,6 +83,7 @@ class CanvasView(QWidget):
         self.other_side = False
         self._tool: ToolName = "move"
         self._view: ViewName = "collage"
+        self._proof = ""
         self._compare_kind: CompareKind = "wipe"
         self._noise_shown = False
         self._fits = True
@@ -205,6 +206,17 @@ class CanvasView(QWidget):
         if variation is not None and self._view == "collage":
             self.view = "result"
         self._refresh()
+
+    @property
+    def proof(self) -> str:
+        """What was counted about the two sides of Compare; empty while nothing is known."""
+        return self._proof
+
+    @proof.setter
+    def proof(self, words: str) -> None:
+        if words != self._proof:
+            self._proof = words
+            self.update()
 
     def set_compare_sides(self, left: Side | None, right: Side | None) -> None:
         """What Compare shows; None for both chooses the last step's before and after."""
@@ -330,10 +342,10 @@ class CanvasView(QWidget):
         self._place_badge(shown)
 
     def _place_badge(self, shown: bool) -> None:
-        changed = self.scene.changed_since_run() if self._view == "result" else ()
-        words = badges.stale_words(self.scene.document_of_result(), self.editor.document, changed)
+        stale = self.scene.stale_layers() if self._view == "result" else {}
+        words = badges.stale_words(self.scene.document, stale)
         speaks = shown and not self.preview.is_shown and not self._noise_shown
-        self.stale_badge.show_words(words if speaks else "", several=len(changed) > 1)
+        self.stale_badge.show_words(words if speaks else "", several=len(stale) > 1)
         at = self.viewport.canvas_rect().intersected(QRectF(self.rect())).topLeft()
         below = 40 if self._painting.badge_words() else 0
         self.stale_badge.move(round(at.x()) + 12, round(at.y()) + 12 + below)

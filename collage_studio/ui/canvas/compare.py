@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from collage_studio.document.geometry import Rect
 from collage_studio.document.model import Document, Raster, Variation
 from collage_studio.ui.canvas import overlays
 
@@ -34,27 +32,6 @@ def default_sides(document: Document, shown: Variation | None) -> tuple[Side, Si
         number = f" {run.index(shown.id) + 1}" if shown.id in run else ""
         return accepted or collage, Side(word + number, shown.picture)
     return (collage, accepted) if accepted else (collage, collage)
-
-
-def proof_words(document: Document, shown: Variation | None) -> str:
-    """ "0 px changed outside Tent", counted; empty where nothing was re-rolled."""
-    if shown is None or not shown.recipe.layer_ids or document.accepted is None:
-        return ""
-    before, after = document.accepted.picture, shown.picture
-    if before.size != after.size or before.depth != after.depth:
-        return ""
-    outside = changed_outside(before, after, shown.box)
-    names = [layer.name for layer in map(document.find, shown.recipe.layer_ids) if layer]
-    where = names[0] if len(names) == 1 else f"{len(shown.recipe.layer_ids)} layers"
-    return f"{outside} px changed outside {where}"
-
-
-def changed_outside(before: Raster, after: Raster, box: Rect | None) -> int:
-    """Pixels whose colour differs, not counting those inside `box`."""
-    differs = np.any(before.pixels[..., :3] != after.pixels[..., :3], axis=2)
-    if box is not None:
-        differs[box.intersect(Rect.of_size(before.size)).slices] = False
-    return int(np.count_nonzero(differs))
 
 
 def line_x(picture: QRectF, share: float) -> float:

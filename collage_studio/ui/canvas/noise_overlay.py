@@ -14,8 +14,8 @@ from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPen
 from collage_studio.document.geometry import Affine
 from collage_studio.document.model import Document, Layer
 from collage_studio.document.noise_map import noise_map, run_layers
+from collage_studio.ui.background import Background
 from collage_studio.ui.canvas import hit, overlays
-from collage_studio.ui.canvas.background import Background
 from collage_studio.ui.canvas.bakes import View
 from collage_studio.ui.canvas.sources import image_of, view_of
 from collage_studio.ui.style import tokens

@@ -26,7 +26,6 @@ class Painting:
     def __init__(self, canvas: CanvasView) -> None:
         self._canvas = canvas
         self.blink_right = False
-        self._proof: tuple[tuple[int, int], str] = ((0, 0), "")
 
     def paint(self, region: QRegion) -> None:
         """Paint the part of the widget in `region`."""
@@ -176,21 +175,13 @@ class Painting:
         else:
             name = right.name if self.blink_right or canvas.other_side else left.name
             overlays.badge(painter, seen.left() + MARGIN, seen.top() + MARGIN, name)
-        proof = self._proof_words()
-        if proof:
+        proof = canvas.proof
+        if proof and canvas.scene.sides is None:
             top, bar = seen.bottom() - MARGIN - 28, canvas.layer_bar
             if bar.isVisible() and bar.geometry().bottom() > top and bar.x() < seen.left() + 240:
                 top = bar.y() - MARGIN - 28
-            overlays.badge(painter, seen.left() + MARGIN, top, proof, icon="same")
-
-    def _proof_words(self) -> str:
-        """Counted once for each pair of pictures."""
-        canvas = self._canvas
-        document, shown = canvas.editor.document, canvas.scene.shown
-        key = (id(document.accepted), id(shown))
-        if self._proof[0] != key:
-            self._proof = (key, compare.proof_words(document, shown))
-        return self._proof[1]
+            icon = "same" if proof.startswith("0 px") else "warning"
+            overlays.badge(painter, seen.left() + MARGIN, top, proof, icon=icon)
 
     def _paint_drop(self, painter: QPainter) -> None:
         canvas = self._canvas

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from PySide6.QtGui import QImage
 
 from collage_studio.document.model import Document, Raster, Variation
-from collage_studio.ui.canvas.background import Background
+from collage_studio.ui.background import Background
 from collage_studio.ui.canvas.bakes import Bake, View
 from collage_studio.ui.canvas.compare import Side, default_sides
 from collage_studio.ui.canvas.render_cache import Renderer
 from collage_studio.ui.canvas.sources import Sources
 from collage_studio.ui.canvas.stack import (
     Stack,
-    changed_leaves,
     stack_of,
     stack_of_picture,
 )
 from collage_studio.ui.canvas.viewport import Viewport
+from collage_studio.ui.stale import Stale, stale_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,9 @@ class Scene:
         self._sources = Sources()
         self._renderers = (Renderer(self._sources), Renderer(self._sources))
         self._stacks: dict[int, tuple[tuple[object, ...], Stack]] = {}
-        self._known: dict[str, Document] = {}
+        self._stale: tuple[tuple[object, ...], dict[str, Stale]] = ((), {})
         self.shown: Variation | None = None
         self.sides: tuple[Side, Side] | None = None
-        self._remember_variations()
 
     @property
     def document(self) -> Document:
@@ -52,7 +51,6 @@ class Scene:
 
     def set_document(self, document: Document) -> None:
         self._document = self._live = document
-        self._remember_variations()
 
     def preview(self, document: Document | None) -> None:
         """Show a gesture's outcome, or the document as it is."""
@@ -66,15 +64,13 @@ class Scene:
         """The two sides of the comparison, left first."""
         return self.sides or default_sides(self._document, self.shown)
 
-    def changed_since_run(self) -> tuple[str, ...]:
-        """Layers that look or lie otherwise than when the shown result was made."""
-        then = self.document_of_result()
-        return changed_leaves(then, self._live) if then else ()
-
-    def document_of_result(self) -> Document | None:
-        """The document as it was when the shown result arrived."""
+    def stale_layers(self) -> dict[str, Stale]:
+        """Layers that are otherwise than when the shown result was made."""
         result = self.result()
-        return self._known.get(result.id) if result else None
+        key = (id(self._live), id(result))
+        if self._stale[0] != key:
+            self._stale = (key, stale_layers(self._live, result))
+        return self._stale[1]
 
     def show(self, view: str, viewport: Viewport) -> None:
         """Tell the renderers what "collage", "result" or "compare" needs; draws nothing."""
@@ -124,7 +120,8 @@ class Scene:
         return (result.picture if result else None), None
 
     def _stack(self, index: int, picture: Raster | None, *, over: bool) -> Stack:
-        changed = self.changed_since_run() if picture is not None and over else ()
+        stale = self.stale_layers() if picture is not None and over else {}
+        changed = tuple(layer_id for layer_id, found in stale.items() if found.is_seen)
         key = (id(self._live), id(picture), changed)
         known = self._stacks.get(index)
         if known is not None and known[0] == key:
@@ -135,13 +132,6 @@ class Scene:
             stack = stack_of_picture(self._live, picture, changed)
         self._stacks[index] = (key, stack)
         return stack
-
-    def _remember_variations(self) -> None:
-        """Keep the document each variation arrived in, to tell later what has changed."""
-        there = [*self._document.variations]
-        if self._document.accepted is not None:
-            there.append(self._document.accepted)
-        self._known = {v.id: self._known.get(v.id, self._document) for v in there}
 
 
 def _take(renderer: Renderer, made: tuple[str, Bake], changed: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import BlendMode, Document, Layer, LayerKind, Raster
+from collage_studio.document.model import BlendMode, Document, Layer, Raster
 
 RESULT_ID = "result"
 _UNMOVED = Affine()
@@ -88,19 +88,3 @@ def _leaves(layers: Iterable[Layer], parent: Affine) -> Iterator[Item]:
             yield from _leaves(layer.children, parent.after(layer.placement))
         else:
             yield Item(layer, parent)
-
-
-def changed_leaves(before: Document, after: Document) -> tuple[str, ...]:
-    """Layers of `after` that look or lie otherwise than in `before`, back to front."""
-    old = {i.layer.id: _looks(i) for i in _leaves(before.layers, Affine())}
-    return tuple(
-        i.layer.id
-        for i in _leaves(after.layers, Affine())
-        if old.get(i.layer.id) != _looks(i) and i.layer.kind is LayerKind.PICTURE
-    )
-
-
-def _looks(item: Item) -> tuple[object, ...]:
-    layer = item.layer
-    mask = id(layer.mask) if layer.mask_enabled else 0
-    return id(layer.raster), mask, item.placed, layer.opacity, layer.blend

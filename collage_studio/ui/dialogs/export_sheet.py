@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.document.compositing import flatten
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document
+from collage_studio.ui.background import Background
 from collage_studio.ui.dialogs.export_facts import FORMAT_NAMES, facts
 from collage_studio.ui.style.icons import icon
 from collage_studio.ui.widgets.basics import (
@@ -33,20 +36,27 @@ _PICTURE_WIDTH = 328
 
 
 class ExportSheet(Sheet):
-    """Asks nothing it can know; `write(path)` does the work and says how it went."""
+    """Asks nothing it can know; `write(path, done)` does the work and tells whether it went well.
+
+    Closing the sheet does not stop what is being written; opened again, it can write another file.
+    """
 
     def __init__(
         self,
         window: QWidget,
         editor: Editor,
-        write: Callable[[Path], bool],
+        write: Callable[[Path, Callable[[bool], None]], None],
         start_folder: Callable[[], Path],
         title: Callable[[], str],
+        background: Background,
     ) -> None:
         super().__init__(window, "Export", WIDTH, HEIGHT)
         self._editor, self._write = editor, write
         self._start_folder, self._title = start_folder, title
+        self._background = background
         self._folder = Path.home()
+        self._is_writing = False
+        self._opening = 0
         self._picture = QLabel()
         self._facts = QVBoxLayout()
         self._formats = Segment([Choice(suffix, name) for suffix, name in FORMAT_NAMES.items()])
@@ -139,6 +149,7 @@ class ExportSheet(Sheet):
     def open_sheet(self) -> None:
         """Open with the document's name and the folder used last."""
         document = self._editor.document
+        self._opening, self._is_writing = self._opening + 1, False
         self._folder = self._start_folder()
         self._name.setText(self._title())
         self._draw_picture(document)
@@ -166,7 +177,7 @@ class ExportSheet(Sheet):
         stem = Path(self._name.text().strip() or self._title())
         known = stem.suffix.lower() in FORMAT_NAMES
         self._name.setText(f"{stem.stem if known else stem.name}{suffix}")
-        self._export.setText(f"Export {FORMAT_NAMES[suffix]}")
+        self._show_button()
         self._folder_line.show_text(str(self._folder))
         self._show_trouble("")
         while (item := self._facts.takeAt(0)) is not None:
@@ -182,18 +193,12 @@ class ExportSheet(Sheet):
         height = min(max(height, 80), 220)
         ratio = self.devicePixelRatioF()
         size = QSize(_PICTURE_WIDTH, height)
-        accepted = document.accepted
-        if accepted is not None:
-            pixels = eight_bit(accepted.picture)
-        else:
-            scale = _PICTURE_WIDTH * ratio / document.size.width
-            small = Size(
-                max(1, round(document.size.width * scale)),
-                max(1, round(document.size.height * scale)),
-            )
-            pixels = np.ascontiguousarray(flatten(document, size=small))
-        self._picture.setPixmap(fresh_thumb(pixels, size, ratio))
+        self._picture.setPixmap(QPixmap())
         self._picture.setFixedHeight(height)
+        self._background.submit(
+            lambda: _small_picture(document, _PICTURE_WIDTH * ratio),
+            lambda pixels: self._picture.setPixmap(fresh_thumb(pixels, size, ratio)),
+        )
 
     def _ask_folder(self) -> None:
         dialog = QFileDialog(self, "Folder for the export", str(self._folder))
@@ -218,10 +223,39 @@ class ExportSheet(Sheet):
         if not self._name.text().strip().removesuffix(self._formats.value):
             self._show_trouble("The file needs a name.")
             return
-        if self._write(self.path()):
+        if not self._is_writing:
+            self._is_writing = True
+            self._show_button()
+            opening = self._opening
+            self._write(self.path(), lambda is_well: self._on_written(opening, is_well))
+
+    def _on_written(self, opening: int, is_well: bool) -> None:
+        if opening != self._opening:
+            return
+        self._is_writing = False
+        self._show_button()
+        if not self.isVisible():
+            return
+        if is_well:
             self.close_sheet()
         else:
             self._show_trouble("It was not written. Choose another folder or name.")
+
+    def _show_button(self) -> None:
+        name = FORMAT_NAMES[self._formats.value]
+        self._export.setText("Exporting…" if self._is_writing else f"Export {name}")
+        self._export.setEnabled(not self._is_writing)
+
+
+def _small_picture(document: Document, width: float) -> npt.NDArray[np.uint8]:
+    """(h, w, 4) of what the file will show, `width` device px wide or larger."""
+    if document.accepted is not None:
+        return eight_bit(document.accepted.picture)
+    scale = width / document.size.width
+    small = Size(
+        max(1, round(document.size.width * scale)), max(1, round(document.size.height * scale))
+    )
+    return np.ascontiguousarray(flatten(document, size=small))
 
 
 class FactLine(QWidget):

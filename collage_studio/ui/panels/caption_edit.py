@@ -14,6 +14,8 @@ from collage_studio.ui import layer_edits
 from collage_studio.ui.panels.chips import CHIP_TYPE, OBJECT, ChipPainter, chip_format, layer_id_of
 from collage_studio.ui.widgets.fields import leaves_undo_to_window
 
+CAPTION_TIP = "Caption: What the whole picture shows. @ puts in a layer."
+
 
 class CaptionEdit(QTextEdit):
     """Shows `document.caption`; `picker_requested(point)` when @ asks for a layer."""
@@ -45,7 +47,7 @@ class CaptionEdit(QTextEdit):
         self.viewport().setMouseTracking(True)
         self.setAccessibleName("Caption")
         self.setPlaceholderText("What the whole picture shows. @ puts in a layer.")
-        self.setToolTip("Caption: What the whole picture shows. @ puts in a layer.")
+        self.setToolTip(CAPTION_TIP)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(2)
 

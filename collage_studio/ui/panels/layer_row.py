@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOpti
 
 from collage_studio.document.model import Layer, NextState
 from collage_studio.ui.layer_edits import shown_noise
-from collage_studio.ui.panels.layers_model import BADGE_ROLE, DEPTH_ROLE, LAYER_ROLE
+from collage_studio.ui.panels.layers_model import BADGE_ROLE, DEPTH_ROLE, LAYER_ROLE, Badge
 from collage_studio.ui.style import tokens
 from collage_studio.ui.style.fonts import font
 from collage_studio.ui.style.icons import paint_icon
@@ -18,6 +18,8 @@ from collage_studio.ui.widgets.thumbs import layer_thumb
 from collage_studio.ui.widgets.value_bar import paint_bar
 
 ROW_HEIGHT = 44
+_BADGES = {"stale": ("stale", "warn"), "same": ("same", "ok"), "changed": ("changed", "t2")}
+"""Icon and colour of each kind of badge."""
 INDENT = 18
 STATE_ICONS = {
     NextState.KEEP: "keep",
@@ -98,7 +100,7 @@ class LayerRow(QStyledItemDelegate):
         ratio = painter.device().devicePixelRatioF()
         painter.drawPixmap(parts.thumb, layer_thumb(layer, 32, ratio))
         strong = selected or self.hovered_id == layer.id
-        self._paint_words(painter, parts, layer, str(index.data(BADGE_ROLE)), strong=strong)
+        self._paint_words(painter, parts, layer, index.data(BADGE_ROLE), strong=strong)
         self._paint_noise(painter, parts, layer)
         self._paint_state(painter, parts, layer)
         painter.restore()
@@ -127,15 +129,16 @@ class LayerRow(QStyledItemDelegate):
         paint_icon(painter, "eye" if layer.visible else "eye-off", box, "t2")
 
     def _paint_words(
-        self, painter: QPainter, parts: RowParts, layer: Layer, badge: str, *, strong: bool
+        self, painter: QPainter, parts: RowParts, layer: Layer, badge: Badge | None, *, strong: bool
     ) -> None:
         theme = tokens.current()
         words = parts.words
         middle = words.center().y() + 1
         name_face, text_face = font(13, 500), font(12)
         room = words.width()
-        if badge:
-            room -= self._paint_badge(painter, words, badge)
+        if badge is not None:
+            spare = words.width() - QFontMetrics(name_face).horizontalAdvance(layer.name)
+            room -= self._paint_badge(painter, words, badge, spare)
         if layer.locked:
             room -= 18
         elide = Qt.TextElideMode.ElideRight
@@ -155,20 +158,23 @@ class LayerRow(QStyledItemDelegate):
         below = QRect(words.left(), middle, words.width(), 16)
         painter.drawText(below, left | Qt.AlignmentFlag.AlignVCenter, second)
 
-    def _paint_badge(self, painter: QPainter, words: QRect, badge: str) -> int:
-        """Paint "moved" and the like at the right; returns the width it takes."""
+    def _paint_badge(self, painter: QPainter, words: QRect, badge: Badge, spare: int) -> int:
+        """Paint "moved", "22" and the like at the right; returns the width it takes.
+
+        Where less than `spare` px are left beside the name, the icon alone has to do.
+        """
         face = font(11, 600)
-        width = QFontMetrics(face).horizontalAdvance(badge)
-        narrow = words.width() < 130
+        icon_name, token = _BADGES[badge.kind]
+        width = QFontMetrics(face).horizontalAdvance(badge.words)
+        narrow = spare < width + 21
         taken = 14 if narrow else width + 17
         right, top = words.right() + 1, words.center().y() - 14
-        paint_icon(painter, "stale", QRectF(right - taken, top, 13, 13), "warn")
+        paint_icon(painter, icon_name, QRectF(right - taken, top, 13, 13), token)
         if not narrow:
             painter.setFont(face)
-            painter.setPen(tokens.current().color("warn"))
-            painter.drawText(
-                QRect(right - width, top - 1, width, 15), Qt.AlignmentFlag.AlignVCenter, badge
-            )
+            painter.setPen(tokens.current().color(token))
+            place = QRect(right - width, top - 1, width, 15)
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, badge.words)
         return taken + 4
 
     def _paint_noise(self, painter: QPainter, parts: RowParts, layer: Layer) -> None:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from collage_studio.document.model import Document, Layer, NextState
-from collage_studio.ui.stale import stale_word
+from collage_studio.document.model import Document, Layer, NextState, Variation
+from collage_studio.ui.proofs import Change
+from collage_studio.ui.stale import EDITED, MOVED, NEW, Stale, stale_layers
 
 Index = QModelIndex | QPersistentModelIndex
 LAYER_ROLE = Qt.ItemDataRole.UserRole + 1
 DEPTH_ROLE = Qt.ItemDataRole.UserRole + 2
 BADGE_ROLE = Qt.ItemDataRole.UserRole + 3
+
+
+_STALE_SENTENCES = {
+    NEW: "New: The picture was made before this layer came.",
+    MOVED: "Moved: The picture shows it where it was. Harmonise to fit it in.",
+    EDITED: "Edited: The picture shows it as it was. Harmonise to fit it in.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What a row says about change: `kind` "stale", "same" or "changed", a word, the figures."""
+
+    kind: str
+    words: str
+    sentence: str
 
 
 @dataclass(slots=True)
@@ -34,6 +52,9 @@ class LayersModel(QAbstractItemModel):
         self._numbers: dict[str, int] = {}
         self._layers: dict[str, Layer] = {}
         self._document = document
+        self._result: Variation | None = None
+        self._stale: Mapping[str, Stale] = {}
+        self._changes: Mapping[str, Change] = {}
         self._build(document)
 
     # What it shows
@@ -45,6 +66,7 @@ class LayersModel(QAbstractItemModel):
     def show_document(self, document: Document) -> bool:
         """Take the next value; True if rows came, went or moved."""
         before, self._document = self._layers, document
+        self._compare()
         outline = [(n.layer_id, n.parent) for n in self._nodes]
         nodes, _numbers, layers = self._outline(document)
         if [(n.layer_id, n.parent) for n in nodes] != outline:
@@ -58,6 +80,26 @@ class LayersModel(QAbstractItemModel):
                 index = self.index_of(layer_id)
                 self.dataChanged.emit(index, index)
         return False
+
+    def show_changes(self, result: Variation | None, changes: Mapping[str, Change]) -> None:
+        """Show how layers differ from `result`, by default the accepted one, and what it changed.
+
+        The rows have to be painted again.
+        """
+        self._result, self._changes = result, changes
+        self._compare()
+
+    def badge(self, layer: Layer) -> Badge | None:
+        """What the layer's row says about change; what is stale comes first."""
+        stale, change = self._stale.get(layer.id), self._changes.get(layer.id)
+        if stale is not None:
+            return Badge("stale", stale.word, _STALE_SENTENCES[stale.word])
+        if change is None:
+            return None
+        return Badge("same" if change.is_same else "changed", change.badge, change.sentence)
+
+    def _compare(self) -> None:
+        self._stale = stale_layers(self._document, self._result or self._document.accepted)
 
     def set_filter(self, words: str) -> None:
         """Show only layers whose name, text or state contains `words`."""
@@ -161,9 +203,9 @@ class LayersModel(QAbstractItemModel):
         if role == DEPTH_ROLE:
             return self._nodes[index.internalId()].depth
         if role == BADGE_ROLE:
-            return stale_word(self._document, layer)
+            return self.badge(layer)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return _spoken(layer, stale_word(self._document, layer))
+            return _spoken(layer, self.badge(layer))
         return None
 
 
@@ -171,9 +213,12 @@ def _state_word(state: NextState) -> str:
     return {NextState.KEEP: "keep", NextState.HARMONISE: "harmonise"}.get(state, "re-roll")
 
 
-def _spoken(layer: Layer, stale: str) -> str:
-    """The row as a screen reader says it: "Tent, picture, noise 60, harmonise"."""
+def _spoken(layer: Layer, badge: Badge | None) -> str:
+    """The row as a screen reader says it: "Tent, picture, noise 60, harmonise, changed 22"."""
     parts = [layer.name, str(layer.kind), f"noise {round(layer.effective_noise * 100)}"]
     parts.append(_state_word(layer.state))
     parts += [word for word, on in (("hidden", not layer.visible), ("locked", layer.locked)) if on]
-    return ", ".join([*parts, stale] if stale else parts)
+    if badge is not None:
+        prefix = {"changed": "changed ", "same": "equal, "}.get(badge.kind, "")
+        parts.append(prefix + badge.words)
+    return ", ".join(parts)

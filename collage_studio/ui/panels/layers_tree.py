@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import (
@@ -29,11 +30,12 @@ from PySide6.QtWidgets import QAbstractItemView, QToolTip, QTreeView, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
-from collage_studio.document.model import Layer
+from collage_studio.document.model import Layer, Variation
 from collage_studio.ui import layer_edits
 from collage_studio.ui.panels.layer_row import LayerRow, RowParts, row_parts
-from collage_studio.ui.panels.layers_model import DEPTH_ROLE, LayersModel
+from collage_studio.ui.panels.layers_model import DEPTH_ROLE, Badge, LayersModel
 from collage_studio.ui.panels.reorder import Landing, land, landing_at
+from collage_studio.ui.proofs import Change
 from collage_studio.ui.style import tokens
 from collage_studio.ui.widgets.basics import listen
 from collage_studio.ui.widgets.value_bar import KEYBOARD_REASONS
@@ -110,6 +112,14 @@ class LayersTree(QTreeView):
         self._model.set_filter(words)
         self._restore_folds()
         self._show_selection()
+
+    def show_changes(self, result: Variation | None, changes: Mapping[str, Change]) -> None:
+        """Show in the rows what `result`, by default the accepted one, changed or no longer shows.
+
+        `changes`: by layer id, as far as they were counted.
+        """
+        self._model.show_changes(result, changes)
+        self.viewport().update()
 
     def start_rename(self, layer_id: str) -> None:
         """Open the field in the row; Enter keeps, Esc leaves."""
@@ -325,7 +335,8 @@ class LayersTree(QTreeView):
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
             part, layer = self._part_at(event.pos())
-            QToolTip.showText(event.globalPos(), _tooltip(part, layer), self)
+            badge = self._model.badge(layer) if layer is not None else None
+            QToolTip.showText(event.globalPos(), _tooltip(part, layer, badge), self)
             return True
         return super().viewportEvent(event)
 
@@ -359,12 +370,13 @@ def _plain(index: Index) -> QModelIndex:
     )
 
 
-def _tooltip(part: str, layer: Layer | None) -> str:
+def _tooltip(part: str, layer: Layer | None, badge: Badge | None) -> str:
     if layer is None:
         return ""
+    words = [layer.name, layer.text, badge.sentence if badge is not None else ""]
     return {
         "eye": "Show or hide (Space): Hidden layers take no part in a run.",
         "noise": "Noise: 0 keeps every pixel, 100 lets the model repaint.",
         "state": "Next run: Keep, Harmonise or Re-roll.",
         "fold": "Fold or unfold the group",
-    }.get(part, f"{layer.name}\n{layer.text}" if layer.text else layer.name)
+    }.get(part, "\n".join(word for word in words if word))

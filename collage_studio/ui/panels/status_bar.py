@@ -32,6 +32,7 @@ class StatusBar(QWidget):
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._engine = Label("", "small")
         self._saved = Label("", "small")
+        self._doing = self._saved_words = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(16)
@@ -60,5 +61,10 @@ class StatusBar(QWidget):
 
     def show_saved(self, *, modified: bool, named: bool) -> None:
         """Whether everything is in the file."""
-        words = "Edited" if modified else ("Saved" if named else "")
-        self._saved.show_text(words)
+        self._saved_words = "Edited" if modified else ("Saved" if named else "")
+        self._saved.show_text(self._doing or self._saved_words)
+
+    def show_doing(self, words: str) -> None:
+        """What is being written, "Saving…" or "Exporting…", instead of the save state."""
+        self._doing = words
+        self._saved.show_text(words or self._saved_words)

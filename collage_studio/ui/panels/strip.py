@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
@@ -14,6 +15,7 @@ from collage_studio.document.compositing import flatten
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, Variation
 from collage_studio.engine.api import Picture
+from collage_studio.ui.background import Background
 from collage_studio.ui.panels.strip_looks import (
     ACCEPTED,
     COLLAGE,
@@ -35,9 +37,9 @@ NARROW = 1000
 
 @dataclass(slots=True)
 class _Passing:
-    """Previews of tiles that are still being made."""
+    """Previews of tiles that are still being made, as thumbnails."""
 
-    pictures: dict[str, Picture]
+    pictures: dict[str, QPixmap]
 
 
 class Strip(QWidget):
@@ -58,9 +60,12 @@ class Strip(QWidget):
     retry_requested = Signal(str)
     has_content = Signal(bool)
 
-    def __init__(self, editor: Editor, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, editor: Editor, background: Background, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._editor = editor
+        self._editor, self._background = editor, background
+        self._drawn: Document | None = None
         self._state = StripState()
         self._passing = _Passing({})
         self._tiles: list[Tile] = []
@@ -196,14 +201,15 @@ class Strip(QWidget):
 
     def show_preview(self, key: str, picture: Picture, progress: float) -> None:
         """A newer preview of the tile "job:seed"."""
-        self._passing.pictures[key] = picture
+        thumb = fresh_thumb(picture, PICTURE, self.devicePixelRatioF())
+        self._passing.pictures[key] = thumb
         self._state.progress[key] = progress
         tile = next((tile for tile in self._tiles if tile.look.key == key), None)
         if tile is not None:
             look = TileLook(
                 key, tile.look.title, tile.look.note, "running", progress, tile.look.shown
             )
-            tile.show_look(look, fresh_thumb(picture, PICTURE, self.devicePixelRatioF()))
+            tile.show_look(look, thumb)
 
     def set_folded(self, folded: bool) -> None:
         """Fold the strip to one line or open it."""
@@ -291,7 +297,7 @@ class Strip(QWidget):
         if look.key == COLLAGE:
             return self._collage
         if look.key in self._passing.pictures:
-            return fresh_thumb(self._passing.pictures[look.key], PICTURE, ratio)
+            return self._passing.pictures[look.key]
         document = self._editor.document
         variation = document.accepted if look.key == ACCEPTED else _variation(document, look.key)
         if variation is None:
@@ -318,16 +324,22 @@ class Strip(QWidget):
     def _draw_collage(self) -> None:
         document = self._editor.document
         if self.isHidden():
-            self._collage = None
+            self._collage = self._drawn = None
             return
-        ratio = self.devicePixelRatioF()
-        scale = max(PICTURE.width() / document.size.width, PICTURE.height() / document.size.height)
-        size = Size(
-            max(1, round(document.size.width * scale * ratio)),
-            max(1, round(document.size.height * scale * ratio)),
+        if document is self._drawn:
+            return
+        self._drawn = document
+        size = _thumb_size(document.size, self.devicePixelRatioF())
+        self._background.submit(
+            lambda: (document, np.ascontiguousarray(flatten(document, size=size))),
+            self._take_collage,
         )
-        pixels = np.ascontiguousarray(flatten(document, size=size))
-        self._collage = fresh_thumb(pixels, QSize(PICTURE), ratio)
+
+    def _take_collage(self, drawn: tuple[Document, npt.NDArray[np.uint8]]) -> None:
+        document, pixels = drawn
+        if document is not self._drawn:
+            return
+        self._collage = fresh_thumb(pixels, QSize(PICTURE), self.devicePixelRatioF())
         tile = self.tile(COLLAGE)
         if tile is not None:
             tile.show_look(tile.look, self._collage)
@@ -358,6 +370,12 @@ class Strip(QWidget):
     def _show_run(self, run: int) -> None:
         self._state.run = run
         self._refresh()
+
+
+def _thumb_size(canvas: Size, ratio: float) -> Size:
+    """Device px of a thumbnail that fills a tile."""
+    scale = max(PICTURE.width() / canvas.width, PICTURE.height() / canvas.height) * ratio
+    return Size(max(1, round(canvas.width * scale)), max(1, round(canvas.height * scale)))
 
 
 def _variation(document: Document, key: str) -> Variation | None:

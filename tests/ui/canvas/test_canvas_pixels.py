@@ -29,6 +29,7 @@ from collage_studio.document.model import (
     RunSettings,
     Variation,
 )
+from collage_studio.engine.api import describe_layers
 from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.canvas.noise_overlay import values_of
 from collage_studio.ui.canvas.sources import view_of
@@ -143,7 +144,8 @@ def test_the_screen_shows_the_collage_pixel_for_pixel(stage: Show) -> None:
 
 def result_of(document: Document) -> Variation:
     picture = solid(document.size.width, document.size.height, (10, 200, 10))
-    return Variation("v", 1, picture, Recipe("harmonise", 1, RunSettings(), ""))
+    layers = describe_layers(document)
+    return Variation("v", 1, picture, Recipe("harmonise", 1, RunSettings(), "", layers=layers))
 
 
 def test_the_result_view_shows_the_accepted_picture_and_the_key_the_collage(stage: Show) -> None:

@@ -1,15 +1,18 @@
-"""Work for the canvas beside the main thread: slow pictures of immutable values."""
+"""Work beside the main thread on immutable values: slow pictures, figures and files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal, Slot
 
 
 class Background(QObject):
-    """One thread of its own; what it returns arrives on the thread this object lives in."""
+    """One thread of its own; what it returns arrives on the thread this object lives in.
+
+    Work is done in the order it was submitted.
+    """
 
     _arrived = Signal(object, object)
 
@@ -33,8 +36,13 @@ class Background(QObject):
         self._pending += 1
         self._pool.start(_Work(work, lambda outcome: self._arrived.emit(then, outcome)))
 
+    def finish(self) -> None:
+        """Wait until everything submitted is done, and hand over what it returned."""
+        self._pool.waitForDone()
+        QCoreApplication.sendPostedEvents(self)
+
     def close(self) -> None:
-        """Wait for what runs; nothing arrives any more. May be called twice."""
+        """Drop what waits, wait for what runs; nothing arrives any more. May be called twice."""
         if self._closed:
             return
         self._closed, self._pending = True, 0
