@@ -10,12 +10,15 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal
 from collage_studio.engine.api import Event, Previewed, Request
 from collage_studio.jobs.supervisor import ENGINE, EngineState, Supervisor
 
+PREVIEWS_WAITING = 4
+"""Undelivered previews of one seed that are kept; a short stall of the window loses none."""
+
 
 class EngineThread(QThread):
     """An `EnginePort`. Both signals are emitted on the thread this object was made in.
 
-    A preview that was not delivered yet gives way to a newer one of the same job and seed, so a
-    quick engine cannot flood the event loop.
+    Where more than `PREVIEWS_WAITING` previews of a seed wait, the oldest give way, so a quick
+    engine cannot flood the event loop.
     """
 
     arrived = Signal(str, object)
@@ -81,10 +84,14 @@ class EngineThread(QThread):
             self._crossed.emit()
 
     def _drop_older_preview(self, job_id: str, seed: int) -> None:
-        for index, (other_id, item) in enumerate(self._inbox):
-            if other_id == job_id and isinstance(item, Previewed) and item.seed == seed:
-                del self._inbox[index]
-                return
+        """Where the main thread is far behind, the oldest preview of a seed gives way."""
+        waiting = [
+            index
+            for index, (other_id, item) in enumerate(self._inbox)
+            if other_id == job_id and isinstance(item, Previewed) and item.seed == seed
+        ]
+        if len(waiting) >= PREVIEWS_WAITING:
+            del self._inbox[waiting[0]]
 
     def _deliver(self) -> None:
         with self._lock:

@@ -136,7 +136,7 @@ class MainWindow(QMainWindow):
         )
         self._views.bind(self.table, (self.dock, self.strip, self.caption), self.show_notice)
         self.overlays = OverlayCommands(self, session, self.show_notice)
-        self._runs = RunCommands(session, self.run_view, self.overlays.hints.harmonise_used)
+        self._runs = RunCommands(session, self.run_view, self.overlays.hints.run_used)
         self._runs.bind(self.table)
         self.files = FileCommands(
             self, session.editor, session.selection, session.files, self.show_notice

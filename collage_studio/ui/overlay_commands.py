@@ -206,6 +206,11 @@ class Hints:
         self.harmonise_used()
         self._window.table.run("file.new")
 
+    def run_used(self) -> None:
+        """The person has started a run: neither hint is needed any more."""
+        self.harmonise_used()
+        self.sample_used()
+
     def harmonise_used(self) -> None:
         """The person has pressed Harmonise or closed the hint."""
         if self._callout is not None:

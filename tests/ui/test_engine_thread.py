@@ -53,7 +53,7 @@ def test_events_arrive_on_the_main_thread_in_order(engine: EngineThread, qtbot: 
     assert steps == [((seed,), step) for seed in (1, 2) for step in range(1, 5)]
 
 
-def test_a_busy_main_thread_gets_the_latest_preview_only(engine: EngineThread, qtbot: QtBot):
+def test_a_busy_main_thread_gets_the_latest_previews_only(engine: EngineThread, qtbot: QtBot):
     events = list[Event]()
     engine.arrived.connect(lambda _job_id, event: events.append(event))
     engine.send("job", request(1, steps=30))
