@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ladder.add_argument("--count", type=int, default=plan.count, help="collages to measure")
     ladder.add_argument("--steps", type=int, default=plan.settings.steps)
     ladder.add_argument("--noise", type=float, default=plan.noise, help="of every layer, 0..1")
+    ladder.add_argument("--words-in", type=float, default=plan.words_in, help="w+ of every layer")
+    ladder.add_argument("--words-out", type=float, default=plan.words_out, help="w- of every layer")
+    ladder.add_argument(
+        "--first-seed", type=int, default=plan.first_seed, help="of the held-out collages"
+    )
     ladder.add_argument("--guidance", type=float, default=plan.settings.guidance)
     ladder.add_argument("--sampler", default=plan.settings.sampler)
     ladder.add_argument("--model", default=plan.settings.model)

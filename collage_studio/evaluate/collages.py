@@ -73,6 +73,16 @@ def with_noise(document: Document, noise: float, layer_ids: frozenset[str]) -> D
     )
 
 
+def with_words(document: Document, words_in: float, words_out: float) -> Document:
+    """The document with these attention weights w+ and w- on every layer."""
+    return document.with_layers(
+        *(
+            replace(layer, attention_in=words_in, attention_out=words_out)
+            for layer in document.layers
+        )
+    )
+
+
 def kept_half(scene: Scene) -> frozenset[str]:
     """Ids of the half of the objects (rounded down) that keep more of their look in the ladder."""
     count = len(scene.objects)

@@ -46,7 +46,15 @@ def plan_of(args: argparse.Namespace) -> Plan:
         guidance=args.guidance,
         detail=0.0,
     )
-    return replace(Plan(), count=args.count, noise=args.noise, settings=settings)
+    return replace(
+        Plan(),
+        count=args.count,
+        noise=args.noise,
+        words_in=args.words_in,
+        words_out=args.words_out,
+        first_seed=args.first_seed,
+        settings=settings,
+    )
 
 
 def ladder(args: argparse.Namespace) -> int:

@@ -17,7 +17,14 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document
 from collage_studio.engine.api import Event, HarmoniseRequest, Picture, Produced, Request
-from collage_studio.evaluate.collages import BACKDROP, collage_of, kept_half, object_id, with_noise
+from collage_studio.evaluate.collages import (
+    BACKDROP,
+    collage_of,
+    kept_half,
+    object_id,
+    with_noise,
+    with_words,
+)
 from collage_studio.evaluate.judge import Judge
 from collage_studio.evaluate.metrics import Floats, appearance, colour_distance
 from collage_studio.evaluate.plan import Plan
@@ -94,7 +101,7 @@ def scene_of(seed: int) -> Scene:
 
 def request_of(scene: Scene, rung: Rung, plan: Plan) -> HarmoniseRequest:
     """What the engine is asked for on a rung; the seed is the scene's on all of them."""
-    document = collage_of(scene, noise=plan.noise)
+    document = with_words(collage_of(scene, noise=plan.noise), plan.words_in, plan.words_out)
     if rung is Rung.LN:
         document = with_noise(document, plan.kept_noise, kept_half(scene))
     schedule = "off" if rung is Rung.GH else plan.settings.ca_schedule

@@ -19,11 +19,15 @@ class Plan:
         count: collages, with the held-out seeds from `first_seed` on.
         noise: [0, 1], of every layer on the rungs GH and GH+CA.
         kept_noise: [0, 1], on GH+CA+LN, of half of each collage's objects.
+        words_in: w+ >= 0 of every layer.
+        words_out: w- >= 0 of every layer.
     """
 
     count: int = 64
     noise: float = 0.6
     kept_noise: float = 0.3
+    words_in: float = 0.4
+    words_out: float = 0.8
     settings: RunSettings = SETTINGS
     first_seed: int = HELD_OUT_FROM
 

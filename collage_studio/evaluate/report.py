@@ -175,6 +175,7 @@ def as_markdown(plan: Plan, runs: Sequence[Climbed]) -> str:
     lines = [
         f"{len(runs)} held-out collages, seeds {plan.seeds.start:,} to {plan.seeds.stop - 1:,}; "
         f"noise {plan.noise:g}, kept layers {plan.kept_noise:g} on {Rung.LN}; "
+        f"w+ {plan.words_in:g}, w- {plan.words_out:g}; "
         f"{plan.settings.sampler}, {plan.settings.steps} steps, guidance "
         f"{plan.settings.guidance:g}, model {plan.settings.model}. "
         "Means with 95 % bootstrap intervals over collages.",
