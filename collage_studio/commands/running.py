@@ -136,7 +136,7 @@ def _run(args: argparse.Namespace, document: Document, request: Request) -> int:
 
     with _progress(request, hidden=args.quiet) as bar:
         for event in Engine(args.device).run(request, lambda: False):
-            _take_in(event, document, outcome, bar)
+            _take_in(event, request, outcome, bar)
     for warning in outcome.warnings:
         warn(warning)
     written = write_variations(document, outcome.variations, args.out, args.input)
@@ -159,7 +159,7 @@ def _run(args: argparse.Namespace, document: Document, request: Request) -> int:
     return 0
 
 
-def _take_in(event: Event, document: Document, outcome: _Outcome, bar: tqdm[Any]) -> None:
+def _take_in(event: Event, request: Request, outcome: _Outcome, bar: tqdm[Any]) -> None:
     match event:
         case Started(steps=steps, seeds=seeds, warnings=warnings):
             bar.reset(total=steps * len(seeds))
@@ -167,7 +167,7 @@ def _take_in(event: Event, document: Document, outcome: _Outcome, bar: tqdm[Any]
         case Stepped(seeds=seeds):
             bar.update(len(seeds))
         case Produced():
-            outcome.variations.append(variation_of(event, next_run(document)))
+            outcome.variations.append(variation_of(event, next_run(request.document), request))
         case Failed(message=message):
             raise CommandFailed(message)
         case _:
