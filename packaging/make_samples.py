@@ -60,12 +60,12 @@ SAMPLES = (
         "sunset",
         8,
         160,
-        0.5,
+        0.35,
         (
-            Item("sailboat", 520, 300, 170, 0.6, flipped=True),
-            Item("tent", 205, 430, 190, 0.6),
+            Item("sailboat", 520, 300, 170, 0.45, flipped=True),
+            Item("tent", 205, 430, 190, 0.45),
             Item("backpack", 55, 455, 125, 0.0, -4),
-            Item("dog", 405, 462, 195, 0.5),
+            Item("dog", 405, 462, 195, 0.4),
         ),
     ),
     Sample(
@@ -74,11 +74,11 @@ SAMPLES = (
         "night",
         6,
         60,
-        0.5,
+        0.35,
         (
-            Item("house", 165, 385, 215, 0.6),
-            Item("tree", 545, 400, 235, 0.6),
-            Item("penguin", 385, 445, 185, 0.5, 4),
+            Item("house", 165, 385, 215, 0.45),
+            Item("tree", 545, 400, 235, 0.45),
+            Item("penguin", 385, 445, 185, 0.4, 4),
         ),
     ),
     Sample(
@@ -87,11 +87,11 @@ SAMPLES = (
         "fog",
         5,
         110,
-        0.5,
+        0.35,
         (
-            Item("car", 160, 395, 160, 0.6),
-            Item("umbrella", 520, 400, 190, 0.6, 8),
-            Item("robot", 350, 450, 190, 0.5, -3),
+            Item("car", 160, 395, 160, 0.45),
+            Item("umbrella", 520, 400, 190, 0.45, 8),
+            Item("robot", 350, 450, 190, 0.4, -3),
         ),
     ),
 )
@@ -115,7 +115,7 @@ def build(sample: Sample) -> Document:
         (backdrop, *layers),
         background=ground,
         caption=_caption([layer.id for layer in layers], lighting_kind(sample.lighting).phrase),
-        settings=RunSettings(guidance=1.5, steps=20),
+        settings=RunSettings(steps=25),
     )
 
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collage_studio.app.checkpoints import Checkpoint, ModelRefused, inspect
 from collage_studio.app.settings import PreferencesStore
+from collage_studio.document.model import RunSettings
 from collage_studio.formats.errors import size_text
 from collage_studio.resources_dir import resources_path
 
 STARTER = "starter"
+CHECKPOINT_GUIDANCE = 7.5
+"""What Stable Diffusion checkpoints are usually run with."""
+
+
+def usual_guidance(model: str) -> float:
+    """The guidance a model is run with unless the person chose another."""
+    return RunSettings().guidance if model == STARTER else CHECKPOINT_GUIDANCE
+
+
+def with_model(settings: RunSettings, model: str) -> RunSettings:
+    """The settings for another model; a guidance chosen by hand is kept."""
+    chosen = settings.guidance != usual_guidance(settings.model)
+    guidance = settings.guidance if chosen else usual_guidance(model)
+    return replace(settings, model=model, guidance=guidance)
 
 
 @dataclass(frozen=True, slots=True)

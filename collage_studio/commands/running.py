@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from collage_studio.app.models import with_model
 from collage_studio.app.reading import read_any
 from collage_studio.app.requests import (
     harmonise_request,
@@ -107,10 +108,11 @@ def _settings(args: argparse.Namespace, document: Document) -> RunSettings:
     model = args.model
     if model and Path(model).expanduser().exists():
         model = str(Path(model).expanduser().absolute())
-    changes = {"steps": args.steps, "method": args.method, "model": model}
+    settings = document.settings if model is None else with_model(document.settings, model)
+    changes = {"steps": args.steps, "method": args.method}
     given = {name: value for name, value in changes.items() if value is not None}
     try:
-        return replace(document.settings, **given)
+        return replace(settings, **given)
     except ValueError as error:
         raise BadUsage(str(error)) from error
 

@@ -263,7 +263,8 @@ class RunSettings:
         method: name of a published method.
         sampler: "euler_a", "dpmpp_2m" or "ddim".
         steps: of the full schedule; a run from noise 0.6 performs about 0.6 of them.
-        guidance: classifier-free guidance scale; 1 or less switches it off.
+        guidance: classifier-free guidance scale; 1 or less switches it off. The default suits
+            the bundled model; real checkpoints want about 7.5.
         noise_scale: factor on every layer's noise.
         avoid: words to avoid (the negative prompt).
         softness: Gaussian sigma of the noise map in canvas px at 512 px height; scales with it.
@@ -276,7 +277,7 @@ class RunSettings:
     method: str = "collage_diffusion"
     sampler: str = "euler_a"
     steps: int = 25
-    guidance: float = 5.0
+    guidance: float = 1.5
     noise_scale: float = 1.0
     avoid: str = ""
     softness: float = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from collage_studio.app.models import STARTER
 from collage_studio.document.model import Start
 from collage_studio.ui.action_table import ActionTable
-from collage_studio.ui.panels.document_page import change_settings
+from collage_studio.ui.panels.document_page import choose_model
 from collage_studio.ui.run_view import RunView
 from collage_studio.ui.session import Session
 
@@ -56,4 +56,4 @@ class RunCommands:
 
     def use_starter(self) -> None:
         """Go back to the bundled model."""
-        change_settings(self._session.editor, "Model Starter", model=STARTER)
+        choose_model(self._session.editor, "Starter", STARTER)

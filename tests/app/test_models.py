@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from collage_studio.app.checkpoints import ModelRefused, family_of_shapes, inspect
-from collage_studio.app.models import STARTER, ModelLibrary
+from collage_studio.app.models import STARTER, ModelLibrary, with_model
 from collage_studio.app.settings import PreferencesStore
+from collage_studio.document.model import RunSettings
 
 KEY = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
@@ -138,3 +140,10 @@ def test_a_model_whose_files_went_away_stays_listed_as_missing(tmp_path: Path):
     (path / "model_index.json").unlink()
     assert not library.models[1].is_available
     assert library.models[1].note
+
+
+def test_another_model_brings_its_usual_guidance_unless_one_was_chosen():
+    plain = RunSettings()
+    assert with_model(plain, "/models/sd15").guidance == 7.5
+    assert with_model(with_model(plain, "/models/sd15"), STARTER) == plain
+    assert with_model(replace(plain, guidance=4.0), "/models/sd15").guidance == 4.0

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 from collage_studio.app.checkpoints import ModelRefused
 from collage_studio.app.editor import Editor
 from collage_studio.app.models import ModelInfo, ModelLibrary
-from collage_studio.ui.panels.document_page import change_settings
+from collage_studio.ui.panels.document_page import choose_model
 from collage_studio.ui.style import tokens
 from collage_studio.ui.style.fonts import font
 from collage_studio.ui.style.icons import paint_icon
@@ -107,7 +107,7 @@ class ModelPopover(Popover):
         self._note.setFixedHeight(self._note.heightForWidth(340) + 2)
 
     def _take(self, model: ModelInfo) -> None:
-        change_settings(self._editor, f"Model {model.name}", model=model.id)
+        choose_model(self._editor, model.name, model.id)
         self.close_popover()
 
     def ask(self, *, folder: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
+from collage_studio.app.models import usual_guidance
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.model import RunSettings
 from collage_studio.ui.panels.document_page import change_settings
@@ -151,7 +152,7 @@ class SettingsPopover(Popover):
             method=plain.method,
             sampler=plain.sampler,
             steps=plain.steps,
-            guidance=plain.guidance,
+            guidance=usual_guidance(self._editor.document.settings.model),
             noise_scale=plain.noise_scale,
             resolution=plain.resolution,
         )

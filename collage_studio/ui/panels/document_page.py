@@ -8,6 +8,7 @@ from dataclasses import replace
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
+from collage_studio.app.models import with_model
 from collage_studio.document import edits
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, RunSettings
@@ -25,6 +26,14 @@ def change_settings(editor: Editor, what: str, *, merge: str = "", **changes: ob
         lambda document: edits.set_settings(document, _replaced(document.settings, changes)),
         what,
         merge=merge,
+    )
+
+
+def choose_model(editor: Editor, name: str, model: str) -> None:
+    """Run with another model from now on, as one edit."""
+    editor.apply(
+        lambda document: edits.set_settings(document, with_model(document.settings, model)),
+        f"Model {name}",
     )
 
 
