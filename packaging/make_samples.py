@@ -115,7 +115,7 @@ def build(sample: Sample) -> Document:
         (backdrop, *layers),
         background=ground,
         caption=_caption([layer.id for layer in layers], lighting_kind(sample.lighting).phrase),
-        settings=RunSettings(steps=25),
+        settings=RunSettings(sampler="ddim", steps=20),
     )
 
 
