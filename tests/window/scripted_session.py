@@ -270,8 +270,7 @@ def export(driver: Driver) -> None:
         name = next(f for f in sheet.findChildren(QLineEdit) if f.accessibleName() == "File name")
         name.setText(str(path))
         QTest.keyClick(name, Qt.Key.Key_Return)
-        driver.until(path.is_file, 60)
-        driver.pause(0.5)
+        driver.until(lambda: path.is_file() and not sheet.isVisible(), 60)
         driver.report[f"{suffix[1:]}_bytes"] = path.stat().st_size
     driver.shot("exported")
     driver.session.files.save_as(driver.folder / "Lakeside camp.collage")
