@@ -221,6 +221,16 @@ class LayerCommands:
             data.setImageData(image_of(eight_bit(last.raster)))
         QGuiApplication.clipboard().setMimeData(data)
 
+    def release(self) -> None:
+        """Take copied layers off the clipboard; they die with this window.
+
+        Qt's own clipboard destroys what it still holds after the application object is gone,
+        which ends the process with a segmentation fault.
+        """
+        clipboard = QGuiApplication.clipboard()
+        if self._copied and LAYERS_MIME in (clipboard.mimeData() or QMimeData()).formats():
+            clipboard.clear()
+
     def cut(self) -> None:
         """Copy, then remove."""
         self.copy()

@@ -142,9 +142,10 @@ class MainWindow(QMainWindow):
             self, session.editor, session.selection, session.files, self.show_notice
         )
         self.files.bind(self.table)
-        LayerCommands(session.editor, session.selection, self.show_notice, self.canvas.paste).bind(
-            self.table
+        self._layers = LayerCommands(
+            session.editor, session.selection, self.show_notice, self.canvas.paste
         )
+        self._layers.bind(self.table)
         self.overlays.bind(self.table)
         self.table.bind("layer.rename", self._rename)
         self.table.bind("layer.text", self._edit_text)
@@ -363,6 +364,7 @@ class MainWindow(QMainWindow):
             self.run_view.close,
             self.canvas.release,
             self.overlays.close,
+            self._layers.release,
             self._limit.close,
             self.session.runs.close,
         )

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -270,10 +271,14 @@ def export(driver: Driver) -> None:
         name = next(f for f in sheet.findChildren(QLineEdit) if f.accessibleName() == "File name")
         name.setText(str(path))
         QTest.keyClick(name, Qt.Key.Key_Return)
-        driver.until(lambda: path.is_file() and not sheet.isVisible(), 60)
+        driver.until(partial(_is_written, path, sheet), 60)
         driver.report[f"{suffix[1:]}_bytes"] = path.stat().st_size
     driver.shot("exported")
     driver.session.files.save_as(driver.folder / "Lakeside camp.collage")
+
+
+def _is_written(path: Path, sheet: ExportSheet) -> bool:
+    return path.is_file() and not sheet.isVisible()
 
 
 def crash(driver: Driver) -> None:
