@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,8 @@ from collage_studio.resources_dir import resources_path
 from collage_studio.ui.background import Background
 from collage_studio.ui.panels.caption_edit import CAPTION_TIP, CaptionEdit
 from collage_studio.ui.style import tokens
+
+_log = logging.getLogger(__name__)
 
 LIMIT = 75
 """Tokens that CLIP's text encoder reads beside its own two."""
@@ -111,5 +114,6 @@ def _tokenizer() -> Any:
         from tokenizers import Tokenizer
 
         return Tokenizer.from_file(str(file)) if file.is_file() else None
-    except Exception:  # noqa: BLE001  a file that cannot be read is no reason to stop
+    except Exception:  # noqa: BLE001  tokenizers raises bare Exception for a damaged file
+        _log.exception("The built-in model's tokenizer cannot be read.")
         return None
