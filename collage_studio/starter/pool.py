@@ -6,6 +6,7 @@ Latents are (N, 8, h, w) float16; visible masks are area averages at latent size
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 
 from collage_studio.starter.autoencoder import SHRINK, to_tensor
 from collage_studio.starter.render import paste_only, render_lit, visible_masks
-from collage_studio.starter.world import CANVAS, Scene, compose_caption, refuse_held_out
+from collage_studio.starter.world import (
+    BACKGROUNDS,
+    CANVAS,
+    Scene,
+    compose_caption,
+    refuse_held_out,
+)
 
 SHARD = 64
 MAX_OBJECTS = 4
@@ -29,12 +36,21 @@ MIN_SHARE = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training window: the truth, its photobash, and the words for what it shows."""
+    """One training window: the truth, its photobash, and the words for what it shows.
+
+    Args:
+        words: the caption in pieces, each with the channel of `masks` it speaks of; None for words
+            about the whole picture.
+    """
 
     lit: NDArray[np.float16]
     pasted: NDArray[np.float16]
     masks: NDArray[np.float16]
-    caption: str
+    words: tuple[tuple[str, int | None], ...]
+
+    @property
+    def caption(self) -> str:
+        return "".join(text for text, _ in self.words)
 
 
 def write_shard(folder: Path, seeds: range, vae: AutoencoderTiny, size: int = CANVAS) -> Path:
@@ -79,6 +95,21 @@ def _encode_scene(
     return lit, pasted, masks
 
 
+def _caption_words(
+    rng: np.random.Generator, scene: Scene, named: list[int]
+) -> Iterator[tuple[str, int | None]]:
+    """A caption for these objects; the place's words speak of the last mask, the background."""
+    phrases = [scene.objects[index].phrase for index in named]
+    place = BACKGROUNDS[scene.background]
+    for part in compose_caption(rng, phrases, scene.background, scene.lighting):
+        if isinstance(part, int):
+            yield phrases[part], named[part]
+            continue
+        before, found, after = part.partition(place)
+        pieces = ((before, None), (found, MAX_OBJECTS), (after, None))
+        yield from (piece for piece in pieces if piece[0])
+
+
 class ScenePool:
     """The scenes encoded so far; `refresh` picks up files that appeared since."""
 
@@ -117,13 +148,12 @@ class ScenePool:
         cut = np.s_[..., top : top + window, left : left + window]
         seen, whole = masks[cut].sum((1, 2), np.float32), masks.sum((1, 2), np.float32)
         named = [
-            placed.phrase
-            for placed, part, total in zip(scene.objects, seen, whole, strict=False)
+            index
+            for index, (part, total) in enumerate(zip(seen[:-1], whole[:-1], strict=True))
             if part >= max(MIN_CELLS, MIN_SHARE * total)
         ]
-        words = compose_caption(rng, named, scene.background, scene.lighting)
-        text = "".join(part if isinstance(part, str) else named[part] for part in words)
-        return Example(self._lit[index][cut], self._pasted[index][cut], masks[cut], text)
+        words = tuple(_caption_words(rng, scene, named))
+        return Example(self._lit[index][cut], self._pasted[index][cut], masks[cut], words)
 
     @staticmethod
     def _corner(rng: np.random.Generator, scene: Scene, full: int, window: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
+from collage_studio.starter.grounding import ground_attention, token_coverage
 from collage_studio.starter.model import (
     TRAIN_STEPS,
     NetworkConfig,
@@ -61,8 +62,10 @@ class TrainConfig:
     drop_caption: float = 0.1
     from_paste: float = 0.55
     """Share of examples that start from the photobash."""
+    grounded: float = 0.5
+    """Share of examples whose words are read only where their layer is visible."""
     gamma: float = 5.0
-    """Limit of the signal-to-noise weight (min-SNR)."""
+    """Signal-to-noise ratio from which a step counts less."""
     muon: bool = True
     muon_iterations: int = 3
     threads: int = 2
@@ -95,9 +98,11 @@ class Batch:
     """(B,)"""
     tokens: Tensor
     """(B, 77)"""
+    coverage: Tensor
+    """(B, 77, h, w): where each token may be read, 0..1."""
 
     def _parts(self) -> tuple[Tensor, ...]:
-        return self.noisy, self.target, self.weight, self.t, self.tokens
+        return self.noisy, self.target, self.weight, self.t, self.tokens, self.coverage
 
     def to(self, device: str) -> Batch:
         return Batch(*(part.to(device) for part in self._parts()))
@@ -118,6 +123,7 @@ class Trainer:
         self.tokenizer = build_tokenizer()
         self.unet: UNet2DConditionModel = build_unet(config.networks)
         self.text_encoder: CLIPTextModel = build_text_encoder(config.networks, self.tokenizer)
+        ground_attention(self.unet)
         for network in (self.unet, self.text_encoder):
             nn.Module.to(network, config.device)
         self.averages = {name: value.detach().clone() for name, value in self._weights()}
@@ -211,15 +217,21 @@ class Trainer:
         noisy = share.sqrt() * start + (1 - share).sqrt() * noise
         target = (share.sqrt() * noisy - lit) / (1 - share).sqrt()
         ratio = share / (1 - share)
-        weight = ratio.clamp(max=self.config.gamma) / (ratio + 1)
-        return Batch(noisy, target, weight, t, self._tokens(examples)).to(self.config.device)
+        weight = (self.config.gamma / ratio).clamp(max=1.0)
+        tokens, coverage = self._words(examples)
+        return Batch(noisy, target, weight, t, tokens, coverage).to(self.config.device)
 
     def _loss(self, batch: Batch) -> Tensor:
-        """Squared error of v, min-SNR weighted (Hang et al. 2023)."""
+        """Squared error of v; steps with little noise count less, strong noise counts in full.
+
+        (min-SNR, Hang et al. 2023, would also play down strong noise, where words decide most.)
+        """
         on_gpu = self.config.device.startswith("cuda")
         with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
             rows = self.text_encoder(batch.tokens).last_hidden_state
-            predicted = self.unet(batch.noisy, batch.t, rows).sample
+            predicted = self.unet(
+                batch.noisy, batch.t, rows, cross_attention_kwargs={"coverage": batch.coverage}
+            ).sample
         return (batch.weight * (predicted.float() - batch.target).square()).mean()
 
     def _starts_and_steps(self, examples: list[Example], lit: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,14 +256,16 @@ class Trainer:
         chosen = self.rng.random(len(example.masks)) < 0.5
         return (example.masks[chosen].sum(axis=0, dtype=np.float32) > 0.02).astype(np.float32)
 
-    def _tokens(self, examples: list[Example]) -> Tensor:
-        captions = [
-            "" if self.rng.random() < self.config.drop_caption else example.caption
-            for example in examples
-        ]
-        return self.tokenizer(
-            captions, padding="max_length", truncation=True, return_tensors="pt"
-        ).input_ids
+    def _words(self, examples: list[Example]) -> tuple[Tensor, Tensor]:
+        """Token ids (B, 77) and where each may be read, (B, 77, h, w)."""
+        ids, coverage = list[Tensor](), list[Tensor]()
+        for example in examples:
+            words = () if self.rng.random() < self.config.drop_caption else example.words
+            masks = example.masks if self.rng.random() < self.config.grounded else None
+            row, covered = token_coverage(self.tokenizer, words, masks, example.lit.shape[-2:])
+            ids.append(row)
+            coverage.append(covered)
+        return torch.stack(ids), torch.stack(coverage)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from collage_studio.document.geometry import Size
 from collage_studio.document.model import RunSettings
 from collage_studio.engine.attention import AttentionEdit, biased_cross_attention, paper_strength
 from collage_studio.engine.regions import Region, RegionWeights
@@ -84,7 +85,7 @@ def test_the_schedule_is_the_papers():
 
 @pytest.mark.parametrize("sampler", ["euler_a", "dpmpp_2m", "ddim"])
 def test_sigma_is_the_schedulers_own_on_a_truncated_run(sampler):
-    schedule = tiny.family(tiny.pipeline()).schedule(sampler, 50)
+    schedule = tiny.family(tiny.pipeline()).schedule(sampler, 50, Size(8, 8))
     first = schedule.first_step(0.8)
     assert first == 10
     timestep = float(schedule.timesteps[first])

@@ -54,7 +54,7 @@ def family():
 
 @pytest.mark.parametrize("sampler", ["dpmpp_2m", "ddim"])
 def test_each_zone_equals_img2img_at_its_own_strength(family, sampler):
-    schedule = family.schedule(sampler, 20)
+    schedule = family.schedule(sampler, 20, Size(8, 8))
     clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     strengths = torch.full((1, 1, 8, 8), 0.8)
     strengths[..., 4:] = 0.35
@@ -67,7 +67,7 @@ def test_each_zone_equals_img2img_at_its_own_strength(family, sampler):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_pinned_pixels_are_at_the_level_after_the_step_and_end_as_the_input(family, sampler):
-    schedule = family.schedule(sampler, 10)
+    schedule = family.schedule(sampler, 10, Size(8, 8))
     clean, noise = torch.randn(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(0))
     strengths = torch.full((1, 1, 4, 4), 0.7)
     strengths[..., 0] = 0.0
@@ -90,7 +90,7 @@ def test_pinned_pixels_are_at_the_level_after_the_step_and_end_as_the_input(fami
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_an_exact_denoiser_recovers_the_picture(family, sampler):
-    schedule = family.schedule(sampler, 12)
+    schedule = family.schedule(sampler, 12, Size(8, 8))
     clean, noise = torch.randn(2, 1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
 
     def exact(x, index):
@@ -105,7 +105,7 @@ def test_an_exact_denoiser_recovers_the_picture(family, sampler):
 
 
 def test_strengths_of_float32_maps_start_where_the_written_number_does(family):
-    schedule = family.schedule("ddim", 50)
+    schedule = family.schedule("ddim", 50, Size(8, 8))
     for tenth in range(11):
         strength = tenth / 10
         cell = torch.full((1,), strength, dtype=torch.float32)

@@ -5,15 +5,33 @@ Tensors are (B, C, h, w) latents or (B, 3, H, W) pictures in [-1, 1]; the loop w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from collage_studio.document.geometry import Rect, Size
 from collage_studio.engine.attention import AttentionEdit
 from collage_studio.engine.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedWords:
+    """A learned look inside a text: vectors in place of what the encoder knows of some words.
+
+    The text holds one placeholder word per vector. The tokens of placeholder i get vector i.
+
+    Args:
+        places: characters [start, end) of each placeholder in the text.
+        vectors: (len(places), width) by encoder: "clip_l", "clip_g", "t5". An encoder without
+            vectors reads the placeholders as they stand.
+    """
+
+    places: tuple[tuple[int, int], ...]
+    vectors: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +40,72 @@ class ReadText:
 
     Args:
         rows: (1, T, d) what the network attends to.
-        offsets: for each of the T tokens the characters [start, end) of the text it stands for;
-            (0, 0) for special tokens and padding.
+        offsets: for each of the T rows the characters [start, end) of the text it stands for;
+            (0, 0) for special tokens and padding. Where several encoders share a row or follow
+            each other, each row has the range of its own token.
         skipped: the end of the text that did not fit; empty if all was read.
+        pooled: (1, p) the whole text in one vector, in families that use one.
     """
 
     rows: Tensor
     offsets: tuple[tuple[int, int], ...]
     skipped: str = ""
+    pooled: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the latent that the network sees lies on the canvas, in latent cells."""
+
+    grid: Size
+    window: Rect
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> Frame:
+        """A canvas of h x w cells, seen whole."""
+        size = Size(width, height)
+        return cls(size, Rect.of_size(size))
+
+
+class Attachment(Protocol):
+    """Something that adds to what the network is given: a ControlNet, reference pictures."""
+
+    def inputs(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Keyword arguments to add for one call.
+
+        Args:
+            given: the network's own keyword arguments of this call.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What each of the B rows of one network call is told.
+
+    Args:
+        texts: B texts. frames: B places on the canvas, or one for all.
+        guidance: for networks that take the guidance scale as an input; others ignore it.
+        attachments: asked in turn for what they add.
+    """
+
+    texts: Sequence[ReadText]
+    frames: Sequence[Frame]
+    guidance: float = 1.0
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def rows(self) -> Tensor:
+        """(B, T, d)"""
+        return torch.cat([text.rows for text in self.texts])
+
+    @property
+    def pooled(self) -> Tensor:
+        """(B, p)"""
+        return torch.cat([text.pooled for text in self.texts if text.pooled is not None])
+
+    def frame(self, row: int) -> Frame:
+        return self.frames[row] if len(self.frames) > 1 else self.frames[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +126,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """The texts of a run: positive and negative rows (1, T, d), and the guidance scale."""
+    """How one prediction is guided: both texts, the scale, the place on the canvas."""
 
-    positive: Tensor
-    negative: Tensor
+    positive: ReadText
+    negative: ReadText
     scale: float
+    frame: Frame
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Family(Protocol):
@@ -62,6 +140,8 @@ class Family(Protocol):
 
     name: str
     device: torch.device
+    guidance_is_input: bool
+    """The network was distilled to take the guidance scale as an input (FLUX.1 dev)."""
     native_px: int
     factor: int
     latent_channels: int
@@ -77,7 +157,7 @@ class Family(Protocol):
         """Tokens of one text, without begin and end."""
         ...
 
-    def read_text(self, text: str) -> ReadText:
+    def read_text(self, text: str, learned: Sequence[LearnedWords] = ()) -> ReadText:
         """Encode `text`; what does not fit is left out and reported."""
         ...
 
@@ -89,12 +169,18 @@ class Family(Protocol):
         """Pictures (B, 3, H, W), about [-1, 1], of latents (B, C, h, w)."""
         ...
 
-    def schedule(self, sampler: str, steps: int) -> Schedule:
-        """The noise levels of `steps` full steps."""
+    def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
+        """The noise levels of `steps` full steps on a canvas of `grid` latent cells."""
         ...
 
-    def predict(self, x: Tensor, schedule: Schedule, index: int, guide: Guide) -> Prediction:
-        """Estimate what is clean in x (B, C, h, w) at level `schedule.before[index]`."""
+    def forward(
+        self, x: Tensor, schedule: Schedule, index: int, conditioning: Conditioning
+    ) -> Tensor:
+        """One call of the network: its raw output for x (B, C, h, w), float32, same shape."""
+        ...
+
+    def interpret(self, out: Tensor, x: Tensor, schedule: Schedule, index: int) -> Prediction:
+        """What a raw output, or a mixture of several, says about x (B, C, h, w)."""
         ...
 
     def attending(self, edit: AttentionEdit) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,9 +16,17 @@ from diffusers.schedulers.scheduling_euler_ancestral_discrete import (
 )
 from torch import Tensor, nn
 
+from collage_studio.document.geometry import Size
 from collage_studio.engine.api import BadRequest, ModelUnavailable
 from collage_studio.engine.attention import AttentionEdit, biased_cross_attention
-from collage_studio.engine.families.base import Encoded, Guide, Prediction, ReadText
+from collage_studio.engine.families.base import (
+    Conditioning,
+    Encoded,
+    LearnedWords,
+    Prediction,
+    ReadText,
+)
+from collage_studio.engine.learned import overwritten
 from collage_studio.engine.memory import network_dtype
 from collage_studio.engine.schedule import LEAST_SIGNAL, Level, Schedule
 
@@ -26,6 +35,7 @@ class StableDiffusion:
     """One checkpoint, given the parts of a diffusers StableDiffusionPipeline."""
 
     name = "stable_diffusion"
+    guidance_is_input = False
 
     def __init__(
         self,
@@ -62,7 +72,7 @@ class StableDiffusion:
         longest = int(self.text_encoder.config.max_position_embeddings)
         return min(int(self.tokenizer.model_max_length), longest)
 
-    def read_text(self, text: str) -> ReadText:
+    def read_text(self, text: str, learned: Sequence[LearnedWords] = ()) -> ReadText:
         """Encode `text` to (1, T, d), padded as the stock pipeline does it."""
         length = self._text_length
         coded = self.tokenizer(
@@ -75,8 +85,9 @@ class StableDiffusion:
         )
         uses_mask = getattr(self.text_encoder.config, "use_attention_mask", False)
         mask = coded.attention_mask.to(self.device) if uses_mask else None
-        rows = self.text_encoder(coded.input_ids.to(self.device), attention_mask=mask)[0]
         offsets = tuple(_trimmed(text, int(s), int(e)) for s, e in coded.offset_mapping[0])
+        with overwritten(self.text_encoder.get_input_embeddings(), "clip_l", offsets, learned):
+            rows = self.text_encoder(coded.input_ids.to(self.device), attention_mask=mask)[0]
         whole = self.tokenizer(text, truncation=False, verbose=False).input_ids
         end = max((end for _, end in offsets), default=0)
         skipped = text[end:].strip() if len(whole) > length else ""
@@ -96,7 +107,7 @@ class StableDiffusion:
         latent = latent.float() / float(self.vae.config.scaling_factor)
         return torch.cat([self.vae.decode(row[None]).sample for row in latent])
 
-    def schedule(self, sampler: str, steps: int) -> Schedule:
+    def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
         """Levels of a fresh diffusers scheduler with this checkpoint's betas and spacing."""
         if sampler not in SCHEDULERS:
             raise BadRequest(
@@ -115,22 +126,22 @@ class StableDiffusion:
             before, after = levels[:-1], levels[1:]
         return Schedule(sampler, timesteps, before, after)
 
-    def predict(self, x: Tensor, schedule: Schedule, index: int, guide: Guide) -> Prediction:
-        """One network call; with guidance the batch is [negative rows, positive rows]."""
-        count, guided = x.shape[0], guide.scale > 1
-        texts = [guide.negative, guide.positive] if guided else [guide.positive]
-        rows = torch.cat([text.expand(count, -1, -1) for text in texts])
-        batch = torch.cat([x] * len(texts)).to(self._dtype)
-        out = self.unet(
-            batch, schedule.timesteps[index], encoder_hidden_states=rows, return_dict=False
-        )[0].float()
-        if guided:
-            negative, positive = out.chunk(2)
-            out = negative + guide.scale * (positive - negative)
-        return self._interpret(out, x, schedule.before[index])
+    def forward(
+        self, x: Tensor, schedule: Schedule, index: int, conditioning: Conditioning
+    ) -> Tensor:
+        """One call of the UNet: noise, v or the sample, as the checkpoint was trained."""
+        given = {
+            "sample": x.to(self._dtype),
+            "timestep": schedule.timesteps[index],
+            "encoder_hidden_states": conditioning.rows.to(self._dtype),
+        }
+        for attachment in conditioning.attachments:
+            given |= attachment.inputs(given)
+        return self.unet(**given, return_dict=False)[0].float()
 
-    def _interpret(self, out: Tensor, x: Tensor, level: Level) -> Prediction:
-        a, b = level
+    def interpret(self, out: Tensor, x: Tensor, schedule: Schedule, index: int) -> Prediction:
+        """The clean and the noise estimate behind the network's output."""
+        a, b = schedule.before[index]
         match self.scheduler_config.get("prediction_type", "epsilon"):
             case "epsilon":
                 return Prediction((x - b * out) / max(a, LEAST_SIGNAL), out)

@@ -17,7 +17,16 @@ from torch import Tensor
 from collage_studio.engine.attention import AttentionEdit, paper_strength
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Pins, Step, denoise
-from collage_studio.engine.families.base import Encoded, Family, Guide, Prediction, ReadText
+from collage_studio.engine.families.base import (
+    Attachment,
+    Encoded,
+    Family,
+    Frame,
+    Guide,
+    Prediction,
+    ReadText,
+)
+from collage_studio.engine.guidance import predict
 from collage_studio.engine.noise import CanvasNoise
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.regions import Region, RegionWeights, layer_tokens
@@ -26,11 +35,12 @@ from collage_studio.engine.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What the networks made of a plan's text and pictures."""
+    """What the networks made of a plan's text and pictures, and what is attached to them."""
 
     caption: ReadText
     avoid: ReadText
     start: Encoded
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,17 @@ class Setup:
 
 def prepare(family: Family, plan: RunPlan, materials: Materials) -> Setup:
     """Work out schedule, map and regions of the window."""
-    schedule = family.schedule(plan.settings.sampler, plan.settings.steps)
+    space = plan.workspace
+    schedule = family.schedule(plan.settings.sampler, plan.settings.steps, space.grid)
     strengths = window_strengths(plan)
     first = int(schedule.first_steps(strengths).min())
-    guide = Guide(materials.caption.rows, materials.avoid.rows, plan.settings.guidance)
+    guide = Guide(
+        materials.caption,
+        materials.avoid,
+        plan.settings.guidance,
+        Frame(space.grid, space.window),
+        materials.attachments,
+    )
     regions = find_regions(plan, materials.caption)
     weights = RegionWeights(regions, family.device) if regions else None
     return Setup(schedule, first, strengths.to(family.device), weights, guide, materials.start)
@@ -122,7 +139,7 @@ def sample(
                 AttentionEdit(setup.weights.tokens, setup.weights, strength, len(seeds))
             )
         with edit, stoppable(family.watched_modules(), is_cancelled):
-            return family.predict(x, setup.schedule, index, setup.guide)
+            return predict(family, x, setup.schedule, index, setup.guide)
 
     yield from denoise(denoiser, setup.schedule, setup.first, x, canvas_noise.draw, pins)
 
