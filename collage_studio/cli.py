@@ -16,8 +16,21 @@ from pathlib import Path
 
 from collage_studio import __version__
 
-COMMANDS = ("render", "reroll", "export", "info", "starter", "evaluate")
+COMMANDS = (
+    "render",
+    "reroll",
+    "mix",
+    "learn",
+    "layers",
+    "import",
+    "export",
+    "info",
+    "cutout",
+    "starter",
+    "evaluate",
+)
 _DELEGATED = {
+    "cutout": ("collage_studio.commands.cutout", "cut an object out of a picture"),
     "starter": ("collage_studio.starter.cli", "the bundled model: train it, sample from it"),
     "evaluate": ("collage_studio.evaluate.cli", "measure methods on collages with a known truth"),
 }
@@ -66,7 +79,7 @@ def _command(arguments: list[str]) -> int:
     if args.command in _DELEGATED:
         return importlib.import_module(_DELEGATED[args.command][0]).run(args)
 
-    from collage_studio.commands import looking, running
+    from collage_studio.commands import importing, layering, learning, looking, mixing, running
     from collage_studio.commands.console import CommandFailed
     from collage_studio.engine.api import EngineError
     from collage_studio.formats.errors import FormatError
@@ -74,6 +87,10 @@ def _command(arguments: list[str]) -> int:
     commands = {
         "render": running.render,
         "reroll": running.reroll,
+        "mix": mixing.mix,
+        "learn": learning.learn,
+        "layers": layering.layers,
+        "import": importing.import_layouts,
         "export": looking.export,
         "info": looking.info,
     }
@@ -98,10 +115,14 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     )
     render = commands.add_parser("render", help="harmonise a collage")
     reroll = commands.add_parser("reroll", help="make one layer anew, keep everything else")
+    mix = commands.add_parser("mix", help="join layers of several variations")
+    learn = commands.add_parser("learn", help="teach the model the look of layers")
+    layers = commands.add_parser("layers", help="give a picture back to its layers")
+    layouts = commands.add_parser("import", help="read the layout of another program")
     export = commands.add_parser("export", help="write another format")
     info = commands.add_parser("info", help="say what is in a file")
-    if wanted in {"render", "reroll", "export", "info"}:
-        from collage_studio.commands import looking, running
+    if wanted in {"render", "reroll", "learn", "export", "info"}:
+        from collage_studio.commands import learning, looking, running
 
         running.add_run_arguments(render)
         running.add_run_arguments(reroll)
@@ -114,8 +135,22 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
             default="current",
             help="what the layer starts from",
         )
+        learning.add_arguments(learn)
         looking.add_export_arguments(export)
         looking.add_info_arguments(info)
+    if wanted == "mix":
+        from collage_studio.commands import mixing, running
+
+        running.add_run_arguments(mix)
+        mixing.add_arguments(mix)
+    if wanted == "layers":
+        from collage_studio.commands import layering
+
+        layering.add_arguments(layers)
+    if wanted == "import":
+        from collage_studio.commands import importing
+
+        importing.add_arguments(layouts)
     for name, (module, text) in _DELEGATED.items():
         delegated = commands.add_parser(name, help=text)
         if wanted == name:

@@ -27,6 +27,8 @@ sys.exit(f"{package} loads {{', '.join(loaded)}}" if loaded else 0)
     [
         ("collage_studio.document", TORCH + QT),
         ("collage_studio.formats", TORCH + QT),
+        ("collage_studio.writeback", (*TORCH, *QT)),
+        ("collage_studio.cutout", (*TORCH, *QT, "rembg", "onnxruntime")),
         ("collage_studio.engine.api", TORCH + QT),
         ("collage_studio.jobs", TORCH + QT),
         ("collage_studio.app", TORCH + QT),

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from collage_studio.app.stale import what_changed
 from collage_studio.document.model import Document
 
 Scope = Literal["window", "canvas"]
 
-MENUS = ("File", "Edit", "Layer", "Harmonise", "View", "Help")
+MENUS = ("File", "Edit", "Layer", "Mask", "Harmonise", "View", "Help")
 
 REASONS = {
     "layers": "The collage has no layers yet",
@@ -29,6 +30,7 @@ REASONS = {
     "variations": "There are no variations yet",
     "variation_shown": "Choose a variation in the strip",
     "harmonised": "Harmonise the collage first",
+    "changed": "Nothing changed since the accepted picture was made",
     "modified": "Everything is saved",
 }
 
@@ -77,6 +79,13 @@ _FILE = (
     _action("file.recent", "Open recent", "File", "", "Files used lately."),
     _action("file.samples", "Samples", "File", "", "Collages to try things with."),
     _action("file.add", "Add pictures…", "File", "", "Puts pictures in as layers.", icon="add"),
+    _action(
+        "file.import_layout",
+        "Import layout…",
+        "File",
+        "",
+        "Opens places and texts of NoiseCollage, DenseDiffusion and others.",
+    ),
     _action("file.save", "Save", "File", "Ctrl+S", "Writes the collage to its file."),
     _action("file.save_as", "Save as…", "File", "Ctrl+Shift+S", "Writes it to another file."),
     _action(
@@ -100,10 +109,12 @@ _EDIT = (
     _action("edit.delete", "Delete", "Edit", "Delete", "Removes the layers; undo brings them back.", icon="bin", needs="selection unlocked", scope="canvas"),
     _action("edit.select_all", "Select all", "Edit", "Ctrl+A", "Selects every layer.", needs="layers", scope="canvas"),
     _action("edit.select_none", "Select none", "Edit", "Ctrl+Shift+A", "Selects nothing.", needs="selection"),
+    _action("edit.preferences", "Preferences…", "Edit", "Ctrl+K", "What the program remembers: colours, canvas, recovery.", icon="settings"),
     _action("edit.find", "Find action…", "Edit", "Ctrl+F", "Everything the program can do, by name.", icon="find"),
 )  # fmt: skip
 
 _LAYER = (
+    _action("layer.add_box", "Layout box", "Layer", "Ctrl+B", "A place with a text and no picture: the model draws it there.", icon="layout"),
     _action("layer.group", "Group", "Layer", "Ctrl+G", "Puts the layers into one group.", icon="group", needs="selection"),
     _action("layer.ungroup", "Ungroup", "Layer", "Ctrl+Shift+G", "Takes the layers out of their group.", needs="group_selected"),
     _action("layer.raise", "Raise", "Layer/Order", "Ctrl+]", "One place further to the front.", needs="one_selected"),
@@ -127,8 +138,26 @@ _LAYER = (
     _action("layer.keep", "Keep", "Layer/Next run", "Alt+0", "These pixels stay exactly as they are.", icon="keep", needs="selection"),
     _action("layer.harmonise", "Harmonise", "Layer/Next run", "", "The next run fits this layer to the rest.", icon="harmonise", needs="selection"),
     _action("layer.reroll", "Re-roll", "Layer/Next run", "Shift+R", "The next run makes this layer anew, nothing else.", icon="reroll", needs="selection"),
+    _action("layer.learn", "Learn look", "Layer", "", "Teaches the model this cutout, so it stays itself at higher noise.", icon="learn", needs="selection"),
     _action("layer.noise_less", "Noise − 5", "Layer/Noise", "Alt+Left", "Keeps more of the pixels.", needs="selection"),
     _action("layer.noise_more", "Noise + 5", "Layer/Noise", "Alt+Right", "Lets the model repaint more.", needs="selection"),
+)  # fmt: skip
+
+_MASK = (
+    _action("mask.remove_background", "Remove background…", "Mask", "Ctrl+Shift+B", "Cuts the object out, by strokes or by a model.", icon="pick", needs="one_selected unlocked"),
+    _action("mask.cut", "Cut out the strokes", "Mask", "", "Makes the strokes of Pick the layer's mask.", icon="check", needs="one_selected unlocked"),
+    _action("mask.refine", "Refine edge", "Mask", "Ctrl+Alt+R", "Finds the outline anew, hair included.", icon="mask", needs="one_selected unlocked"),
+    _action("mask.edge", "Grow, smooth, feather…", "Mask", "", "Moves and softens the mask's edge.", icon="mask", needs="one_selected unlocked"),
+    _action("mask.clean", "Clean edge colours", "Mask", "", "Takes the backdrop's colour out of the edge.", needs="one_selected unlocked"),
+    _action("mask.invert", "Invert mask", "Mask", "Ctrl+Shift+I", "Shows what was hidden, hides what was shown.", needs="one_selected unlocked"),
+    _action("mask.toggle", "Mask on or off", "Mask", "", "Shows the whole picture for a moment.", icon="mask", needs="one_selected"),
+    _action("mask.drop", "Remove mask", "Mask", "", "Everything of the layer is shown again.", icon="bin", needs="one_selected unlocked"),
+    _action("mask.show", "Red over hidden parts", "Mask", "O", "Shows while a mask tool is on what the mask hides.", icon="mask", scope="canvas"),
+    _action("mask.swap", "Add or remove", "Mask/Brush", "X", "Swaps what mask brush and Pick do.", scope="canvas"),
+    _action("mask.smaller", "Smaller", "Mask/Brush", "[", "Makes the brush smaller.", scope="canvas"),
+    _action("mask.bigger", "Larger", "Mask/Brush", "]", "Makes the brush larger.", scope="canvas"),
+    _action("mask.softer", "Softer", "Mask/Brush", "Shift+[", "Makes the brush's edge softer.", scope="canvas"),
+    _action("mask.harder", "Harder", "Mask/Brush", "Shift+]", "Makes the brush's edge harder.", scope="canvas"),
 )  # fmt: skip
 
 _NOISE = tuple(
@@ -158,15 +187,21 @@ _OPACITY = tuple(
 
 _RUNS = (
     _action("harmonise.run", "Harmonise", "Harmonise", "Ctrl+Return", "Fits light, colour and shadow of all layers. Objects stay in place.", icon="harmonise"),
+    _action("harmonise.changed", "Harmonise what changed", "Harmonise", "Ctrl+Alt+Return", "Only layers that changed and the places they left. The rest stays to the bit.", icon="stale", needs="changed"),
     _action("harmonise.reroll_now", "Re-roll now", "Harmonise", "Ctrl+Shift+Return", "New seeds for this layer. Every other pixel stays identical.", icon="reroll", needs="selection"),
     _action("harmonise.reroll_original", "Re-roll from the cutout", "Harmonise/Re-roll from", "", "Starts from the picture you put in.", icon="reroll", needs="selection"),
     _action("harmonise.reroll_noise", "Re-roll from noise", "Harmonise/Re-roll from", "", "Starts from nothing but the text.", icon="reroll", needs="selection"),
     _action("harmonise.cancel", "Cancel", "Harmonise", "Ctrl+.", "Stops the run within a step.", icon="close", needs="running"),
+    _action("harmonise.compare_methods", "Compare methods", "Harmonise", "", "Runs every method with the same seeds, side by side in the strip.", icon="compare"),
     _action("harmonise.more_seeds", "More seeds", "Harmonise", "", "More variations with the same recipe.", icon="add", needs="variations"),
     _action("harmonise.previous", "Previous variation", "Harmonise", ",", "Shows the one before.", needs="variations", scope="canvas"),
     _action("harmonise.next", "Next variation", "Harmonise", ".", "Shows the one after.", needs="variations", scope="canvas"),
     _action("harmonise.accept", "Accept", "Harmonise", "Return", "Puts this variation into the layers. Undo brings it back.", icon="check", needs="variation_shown", scope="canvas"),
     _action("harmonise.drop", "Delete variation", "Harmonise", "", "Takes this variation off the strip.", icon="bin", needs="variation_shown"),
+    _action("harmonise.extend_left", "To the left", "Harmonise/Extend picture", "", "Paints on beyond the left edge; what is there stays."),
+    _action("harmonise.extend_right", "To the right", "Harmonise/Extend picture", "", "Paints on beyond the right edge; what is there stays."),
+    _action("harmonise.extend_up", "Upwards", "Harmonise/Extend picture", "", "Paints on beyond the upper edge; what is there stays."),
+    _action("harmonise.extend_down", "Downwards", "Harmonise/Extend picture", "", "Paints on beyond the lower edge; what is there stays."),
     _action("harmonise.queue", "Queue", "Harmonise", "", "What runs, what waits, what failed.", icon="queue"),
     _action("harmonise.settings", "Settings", "Harmonise", "", "Quality, seeds, method. The defaults suit most pictures.", icon="settings"),
     _action("harmonise.model", "Model", "Harmonise", "", "What paints, and whether it fits this computer.", icon="model"),
@@ -175,6 +210,11 @@ _RUNS = (
 
 _VIEW = (
     _action("tool.move", "Move", "View/Tool", "V", "Selects, moves, scales and turns layers.", icon="move", scope="canvas"),
+    _action("tool.pick", "Pick", "View/Tool", "W", "Strokes on an object and around it cut it out.", icon="pick", scope="canvas"),
+    _action("tool.brush", "Mask brush", "View/Tool", "B", "Adds to the mask. X removes.", icon="brush", scope="canvas"),
+    _action("tool.eraser", "Eraser", "View/Tool", "E", "Hides parts of a layer.", icon="eraser", scope="canvas"),
+    _action("tool.lasso", "Lasso", "View/Tool", "L", "Keeps, adds or hides the part you draw around.", icon="lasso", scope="canvas"),
+    _action("tool.layout", "Layout box", "View/Tool", "U", "Draws a place with a text and no picture.", icon="layout", scope="canvas"),
     _action("tool.hand", "Hand", "View/Tool", "H", "Moves the view.", icon="hand", scope="canvas"),
     _action("tool.zoom", "Zoom", "View/Tool", "Z", "Brings the view nearer.", icon="zoom", scope="canvas"),
     _action("view.collage", "Collage", "View", "Alt+Shift+1", "The layers as you placed them."),
@@ -196,7 +236,7 @@ _HELP = (
 )
 
 ACTIONS: tuple[Action, ...] = (
-    *_FILE, *_EDIT, *_LAYER, *_NOISE, *_OPACITY, *_RUNS, *_VIEW, *_HELP,
+    *_FILE, *_EDIT, *_LAYER, *_MASK, *_NOISE, *_OPACITY, *_RUNS, *_VIEW, *_HELP,
 )  # fmt: skip
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
@@ -227,6 +267,7 @@ def states_of(
         "variations": bool(document.variations),
         "variation_shown": any(item.id == shown_variation for item in document.variations),
         "harmonised": bool(document.variations) or document.accepted is not None,
+        "changed": bool(what_changed(document)),
         "modified": modified,
     }
     return frozenset(name for name, is_so in holds.items() if is_so)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from collage_studio.document.edits import add_chip, add_layer
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import Document, Layer, LayerKind, Raster, new_id
+from collage_studio.document.model import Document, Layer, Raster, new_id
+from collage_studio.document.suggesting import with_suggestions
 
-_TOP_LAYER_NOISE = 0.4
 _MIN_SIZE = 8
 _COPY_MARKS = re.compile(
     r"(\(\d+\)|\bcopy\b|\bcutout\b|\bno ?bg\b|\bremovebg\b|\bpreview\b)", re.IGNORECASE
@@ -51,38 +51,15 @@ def fitting_placement(raster: Size, canvas: Size, at: tuple[float, float] | None
     return Affine(a=scale, c=x - scale * raster.width / 2, e=scale, f=y - scale * raster.height / 2)
 
 
-def covered_fraction(raster: Size, placement: Affine, canvas: Size) -> float:
-    """Longer of the placed picture's sides as a part of the canvas's, in [0, 1]."""
-    box = placement.bounds(raster)
-    return min(1.0, max(box.width / canvas.width, box.height / canvas.height))
-
-
-def starting_values(covered: float, *, is_only: bool) -> dict[str, float]:
-    """Noise and attention by size: small objects are held firmly, backgrounds are free.
-
-    The rule of the Collage Diffusion release: the frontmost layer begins at noise 0.4.
-    """
-    noise = 0.5 + 0.2 * covered if is_only else _TOP_LAYER_NOISE
-    return {
-        "noise": round(noise, 2),
-        "attention_in": round(0.2 + 0.4 * (1 - covered), 2),
-        "attention_out": round(0.9 - 0.5 * covered, 2),
-    }
-
-
 def picture_layer(
     incoming: Incoming, document: Document, at: tuple[float, float] | None = None
 ) -> Layer:
     """The layer that `incoming` becomes; `at` is its centre in canvas px."""
     raster, canvas = incoming.raster, document.size
     placement = fitting_placement(raster.size, canvas, at)
-    is_only = not any(layer.kind is LayerKind.PICTURE for layer in document.walk())
-    covered = covered_fraction(raster.size, placement, canvas)
-    values = starting_values(covered, is_only=is_only)
     text = text_from_name(incoming.name)
     name = text[:1].upper() + text[1:] if text else incoming.name or "Picture"
-    layer = Layer(new_id(), name, raster=raster, placement=placement, text=text)
-    return replace(layer, **values)
+    return Layer(new_id(), name, raster=raster, placement=placement, text=text)
 
 
 def add_pictures(
@@ -90,7 +67,7 @@ def add_pictures(
     pictures: Sequence[Incoming],
     at: tuple[float, float] | None = None,
 ) -> tuple[Document, tuple[str, ...]]:
-    """Put `pictures` on top, each with a chip in the caption if it has a text.
+    """Put `pictures` on top with suggested values, each with a chip if it has a text.
 
     Several pictures are fanned out a little so that each can be seen.
 
@@ -107,4 +84,4 @@ def add_pictures(
         if layer.text:
             document = add_chip(document, layer.id)
         ids.append(layer.id)
-    return document, tuple(ids)
+    return with_suggestions(document, ids), tuple(ids)

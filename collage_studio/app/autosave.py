@@ -64,6 +64,15 @@ class Autosave:
         self._lock: IO[bytes] | None = None
         self._writer: threading.Thread | None = None
 
+    @property
+    def interval_seconds(self) -> float:
+        """How long edits wait until they are written aside."""
+        return self._interval
+
+    @interval_seconds.setter
+    def interval_seconds(self, seconds: float) -> None:
+        self._interval = seconds
+
     def due(self, now: float | None = None) -> bool:
         """Whether unsaved edits have waited long enough; `now` in time.monotonic seconds."""
         document = self._editor.document

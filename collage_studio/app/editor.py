@@ -57,6 +57,18 @@ class Editor:
         if after is not self.document:
             self._become(self._history.pushed(after, label, merge))
 
+    def amend(self, edit: Edit) -> None:
+        """Make `edit` part of the newest entry: what follows from it but took time to find.
+
+        A saved document stays saved: what follows can be worked out again.
+        """
+        before, after = self.document, edit(self.document)
+        if after is before:
+            return
+        if self._saved is before:
+            self._saved = after
+        self._become(self._history.amended(after))
+
     def seal(self) -> None:
         """A gesture ended: the next edit is an entry of its own."""
         self._history = self._history.sealed()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collage_studio.app.adding import Incoming, add_pictures
 from collage_studio.app.editor import Editor
@@ -20,14 +20,17 @@ from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document
 from collage_studio.formats.collage_file import save_collage
 from collage_studio.formats.errors import FormatError
-from collage_studio.formats.images import load_image
 from collage_studio.formats.opened import Opened
 from collage_studio.resources_dir import resources_path
+
+if TYPE_CHECKING:
+    from collage_studio.formats.export import ExportOptions
 
 NEW_SIZE = Size(1024, 1024)
 UNTITLED = "Untitled"
 SAVING, EXPORTING = "Saving…", "Exporting…"
 _UNKNOWN = "The file could not be written, for an unknown reason. Choose another place."
+_UNREADABLE = "The file could not be opened, for an unknown reason. Try another copy of it."
 _log = logging.getLogger(__name__)
 
 
@@ -74,10 +77,14 @@ class Files:
         self._life = 0
         self._under_way = list[str]()
         self._coming: Path | None = None
+        self._reading = 0
+        self.is_reading = False
         self.path: Path | None = None
         self.notice: Announcer[Notice] = Announcer()
         self.path_changed: Announcer[Path | None] = Announcer()
         self.activity: Announcer[str] = Announcer()
+        self.reading: Announcer[str] = Announcer()
+        """The name of the file that is being read; empty when none is any more."""
 
     @property
     def title(self) -> str:
@@ -120,21 +127,27 @@ class Files:
         self._become(Document(size), None, saved=True)
 
     def open(self, path: Path) -> bool:
-        """Open a .collage, .ora or picture; the present document stays if that fails."""
-        opened = self._read(path)
+        """Open a file at once; the present document stays if that fails."""
+        opened = self.read(path)
         if opened is None:
             return False
+        self.take(opened, path)
+        if opened.losses:
+            self.notice.announce(Notice(" ".join(opened.losses), "warn", key="losses"))
+        return True
+
+    def take(self, opened: Opened, path: Path) -> None:
+        """Make what was read from `path` the present document."""
         is_collage = path.suffix.lower() == COLLAGE_SUFFIX
         place = path if is_collage else None
         self._become(opened.document, place, saved=is_collage, name=path.stem)
         self._read_only = opened.read_only
         self._remember("open", path)
         self._announce_all(opened.notices)
-        return True
 
     def open_sample(self, sample: Sample) -> bool:
         """Open a bundled collage without its file, so that saving never touches the original."""
-        opened = self._read(sample.path)
+        opened = self.read(sample.path)
         if opened is None:
             return False
         self._become(opened.document, None, saved=True, name=sample.name)
@@ -163,15 +176,20 @@ class Files:
             return
         self._save_to(path, done)
 
-    def export(self, path: Path, done: Callable[[bool], None] = lambda _ok: None) -> None:
-        """Write a PSD, PNG, OpenRaster or .collage file, read it back, say what was proven."""
+    def export(
+        self,
+        path: Path,
+        done: Callable[[bool], None] = lambda _ok: None,
+        options: ExportOptions | None = None,
+    ) -> None:
+        """Write a file in the format of its suffix, read it back, say what was proven."""
         document = self._editor.document
 
         def work() -> str:
             # psd-tools takes a fifth of a second to import: too long for the program's start.
             from collage_studio.formats.export import export_document
 
-            return export_document(document, path).sentence
+            return export_document(document, path, options).sentence
 
         def then(outcome: _Outcome) -> None:
             if outcome.trouble:
@@ -185,6 +203,8 @@ class Files:
 
     def add(self, paths: Sequence[Path], at: tuple[float, float] | None = None) -> tuple[str, ...]:
         """Put picture files in as layers, centred at `at`; returns the new layers' ids."""
+        from collage_studio.formats.images import load_image
+
         pictures = list[Incoming]()
         for path in paths:
             try:
@@ -206,12 +226,49 @@ class Files:
         self._editor.apply(lambda _document: document, label)
         return ids
 
-    def _read(self, path: Path) -> Opened | None:
+    def read(self, path: Path) -> Opened | None:
+        """What a file holds, before it becomes the document; None where it cannot be read."""
         try:
             return read_any(path)
         except FormatError as error:
             self._fail(str(error), ("Open another", "file.open"))
             return None
+
+    def read_later(
+        self,
+        path: Path,
+        done: Callable[[Opened | None], None],
+        read: Callable[[Path], Opened] = read_any,
+        again: str = "file.open",
+    ) -> None:
+        """Read beside the main thread; `done` gets what the file holds, or None if it cannot be.
+
+        A reading that was given up, or overtaken by a newer one, calls nobody.
+
+        Args:
+            read: raises FormatError where the file cannot be read.
+            again: action that the notice of a failure offers.
+        """
+        self._reading += 1
+        ticket = self._reading
+        self.is_reading = True
+        self.reading.announce(path.name)
+
+        def then(outcome: _Outcome) -> None:
+            if ticket != self._reading:
+                return
+            self.stop_reading()
+            if outcome.trouble:
+                self._fail(outcome.trouble, ("Open another", again))
+            done(outcome.value)
+
+        self._runner(lambda: _attempted(lambda: read(path), _UNREADABLE), then)
+
+    def stop_reading(self) -> None:
+        """Give up what is being read; the present document stays."""
+        self._reading += 1
+        self.is_reading = False
+        self.reading.announce("")
 
     def _save_to(self, path: Path, done: Callable[[bool], None]) -> None:
         document, life, base = self._editor.document, self._life, self.path
@@ -275,15 +332,15 @@ class Files:
         self.notice.announce(Notice(text, "danger", buttons, key=text))
 
 
-def _attempted(work: Callable[[], Any]) -> _Outcome:
+def _attempted(work: Callable[[], Any], unknown: str = _UNKNOWN) -> _Outcome:
     """Do the work on whatever thread this is; nothing is raised there, where nobody would hear."""
     try:
         return _Outcome(work())
     except FormatError as error:
         return _Outcome(trouble=str(error))
     except Exception:  # noqa: BLE001  the border to another thread: nobody would hear it
-        _log.exception("A file could not be written.")
-        return _Outcome(trouble=_UNKNOWN)
+        _log.exception("Work on a file failed.")
+        return _Outcome(trouble=unknown)
 
 
 def _same_file(one: Path, other: Path) -> bool:

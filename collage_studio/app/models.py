@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from collage_studio.app.checkpoints import Checkpoint, ModelRefused, inspect
+from collage_studio.app.checkpoints import ModelRefused, inspect
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.model import RunSettings
 from collage_studio.formats.errors import size_text
@@ -15,10 +16,27 @@ STARTER = "starter"
 CHECKPOINT_GUIDANCE = 7.5
 """What Stable Diffusion checkpoints are usually run with."""
 
+FAMILY_GUIDANCE = {"SDXL": 5.0, "Stable Diffusion 3": 5.0, "FLUX.1": 3.5}
+"""What checkpoints of other families are usually run with; FLUX.1 takes it as an input."""
+
 
 def usual_guidance(model: str) -> float:
     """The guidance a model is run with unless the person chose another."""
-    return RunSettings().guidance if model == STARTER else CHECKPOINT_GUIDANCE
+    if model == STARTER:
+        return RunSettings().guidance
+    return FAMILY_GUIDANCE.get(_family(model), CHECKPOINT_GUIDANCE)
+
+
+@lru_cache(maxsize=64)
+def _family(model: str) -> str:
+    """The family of a model on disk; "" if it cannot be told."""
+    path = Path(model)
+    if not path.exists():
+        return ""
+    try:
+        return inspect(path).family
+    except ModelRefused:
+        return ""
 
 
 def with_model(settings: RunSettings, model: str) -> RunSettings:
@@ -77,7 +95,7 @@ class ModelLibrary:
         path = path.absolute()
         checkpoint = inspect(path)
         if not checkpoint.is_runnable:
-            raise ModelRefused(_why_not(path, checkpoint))
+            raise ModelRefused(checkpoint.why_not)
         kept = [text for text in self._store.current.models if text != str(path)]
         self._store.update(models=(*kept, str(path)))
         return _info(path)
@@ -109,23 +127,20 @@ def _starter_note() -> str:
     """What to expect of it, plainly."""
     known = ", ".join(starter_objects())
     draws = f"Small and quick; it has only ever seen these stickers: {known}. " if known else ""
-    return f"{draws}Add a Stable Diffusion model for everything else."
+    return f"{draws}Add a model of your own for everything else."
 
 
 def _info(path: Path) -> ModelInfo:
+    name = path.name if path.is_dir() else path.stem
     try:
         checkpoint = inspect(path)
     except ModelRefused as error:
-        return ModelInfo(str(path), path.stem, "Unknown", note=str(error), is_available=False)
-    note = "" if checkpoint.is_runnable else _why_not(path, checkpoint)
-    name = path.name if path.is_dir() else path.stem
+        return ModelInfo(str(path), name, "Unknown", note=str(error), is_available=False)
     return ModelInfo(
-        str(path), name, checkpoint.family, checkpoint.bytes, note, checkpoint.is_runnable
-    )
-
-
-def _why_not(path: Path, checkpoint: Checkpoint) -> str:
-    return (
-        f"{path.name} is of the family {checkpoint.family}, which does not run here yet. "
-        "Choose a Stable Diffusion 1 or 2 model."
+        str(path),
+        name,
+        checkpoint.family,
+        checkpoint.bytes,
+        checkpoint.why_not,
+        checkpoint.is_runnable,
     )

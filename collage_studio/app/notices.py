@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["info", "ok", "warn", "danger"]
+Level = Literal["info", "ok", "warn", "danger", "busy"]
+"""How it is shown; "busy" stays until what it tells of is over."""
 
 
 @dataclass(frozen=True, slots=True)

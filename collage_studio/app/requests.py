@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from collage_studio.app.settings import Preferences
+from collage_studio.document.method_settings import NAMES
 from collage_studio.document.model import (
     Document,
     LayerKind,
@@ -22,7 +23,15 @@ from collage_studio.document.model import (
     new_id,
 )
 from collage_studio.document.noise_map import run_layers
-from collage_studio.engine.api import HarmoniseRequest, Picture, Produced, Request, RerollRequest
+from collage_studio.engine.api import (
+    HarmoniseRequest,
+    LearnRequest,
+    Picture,
+    PictureRequest,
+    Produced,
+    Request,
+    RerollRequest,
+)
 
 SEED_LIMIT = 1_000_000
 _SMALLER = 0.75
@@ -36,12 +45,12 @@ def has_something_to_run(document: Document) -> bool:
 
 def harmonise_request(
     document: Document, seeds: Sequence[int], settings: RunSettings | None = None
-) -> Request:
+) -> PictureRequest:
     """What Harmonise does: all layers, or only those marked for re-roll."""
     marked = run_layers(document)
     if marked:
         return reroll_request(document, marked, seeds, settings=settings)
-    return HarmoniseRequest(_lean(document), tuple(seeds), settings or document.settings)
+    return HarmoniseRequest(lean(document), tuple(seeds), settings or document.settings)
 
 
 def reroll_request(
@@ -54,7 +63,7 @@ def reroll_request(
 ) -> RerollRequest:
     """New pixels for `layer_ids`; everything else stays identical."""
     chosen = settings or document.settings
-    return RerollRequest(_lean(document), tuple(layer_ids), tuple(seeds), chosen, start)
+    return RerollRequest(lean(document), tuple(layer_ids), tuple(seeds), chosen, start)
 
 
 def new_seeds(preferences: Preferences, taken: Sequence[int] = ()) -> tuple[int, ...]:
@@ -79,12 +88,27 @@ def smaller(settings: RunSettings, document: Document) -> RunSettings:
 
 def title_of(request: Request) -> str:
     """What the queue calls this run."""
+    if isinstance(request, LearnRequest):
+        return _learn_title(request)
     if isinstance(request, HarmoniseRequest):
-        return "Harmonise"
+        method = request.settings.method
+        is_usual = method == request.document.settings.method
+        return "Harmonise" if is_usual else f"Harmonise, {NAMES.get(method, method)}"
+    if request.taken:
+        return "Join variations"
+    if request.also is not None:
+        return "Harmonise what changed"
     if len(request.layer_ids) != 1:
         return f"Re-roll {len(request.layer_ids)} layers"
     layer = request.document.find(request.layer_ids[0])
     return f"Re-roll {layer.name}" if layer else "Re-roll"
+
+
+def _learn_title(request: LearnRequest) -> str:
+    if len(request.layer_ids) != 1:
+        return f"Learn {len(request.layer_ids)} looks"
+    layer = request.document.find(request.layer_ids[0])
+    return f"Learn look of {layer.name}" if layer else "Learn look"
 
 
 def next_run(document: Document, others: Iterable[int] = ()) -> int:
@@ -94,13 +118,13 @@ def next_run(document: Document, others: Iterable[int] = ()) -> int:
     return max([0, *kept, *accepted, *others]) + 1
 
 
-def variation_of(event: Produced, run: int, request: Request) -> Variation:
+def variation_of(event: Produced, run: int, request: PictureRequest) -> Variation:
     """The variation that a finished picture of `request` becomes."""
     recipe = replace(event.recipe, layers=_shown_layers(event.recipe, request))
     return Variation(new_id(), run, Raster(_opaque(event.picture)), recipe, event.box)
 
 
-def _shown_layers(recipe: Recipe, request: Request) -> tuple[Mapping[str, Any], ...]:
+def _shown_layers(recipe: Recipe, request: PictureRequest) -> tuple[Mapping[str, Any], ...]:
     """The recipe's layers as the picture shows them.
 
     A re-roll leaves all others as the accepted picture has them, wherever they lie by now.
@@ -127,6 +151,6 @@ def _opaque(picture: Picture) -> Picture:
     return opaque
 
 
-def _lean(document: Document) -> Document:
+def lean(document: Document) -> Document:
     """The document without variations nobody accepted: a run does not read them."""
     return replace(document, variations=()) if document.variations else document

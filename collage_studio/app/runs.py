@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
+from collage_studio.app.changed import changed_request, reason_against_changed
 from collage_studio.app.editor import Editor
+from collage_studio.app.learning import Lessons, again, go_on_request
+from collage_studio.app.looks import learn_request, reason_against_learning
+from collage_studio.app.matrix import mix_request, reason_against_taking
 from collage_studio.app.notices import Notice
 from collage_studio.app.requests import (
     harmonise_request,
@@ -21,11 +25,16 @@ from collage_studio.app.requests import (
 from collage_studio.app.settings import Preferences
 from collage_studio.document.announcer import Announcer
 from collage_studio.document.edits import accept_variation, add_variations, drop_variation
+from collage_studio.document.looks import Look
+from collage_studio.document.method_settings import NAMES
 from collage_studio.document.model import Start, Variation
 from collage_studio.engine.api import (
     Cancelled,
     Event,
     Failed,
+    Learned,
+    LearnRequest,
+    LearnSettings,
     Previewed,
     Produced,
     Request,
@@ -38,6 +47,15 @@ _BUTTONS: dict[str, tuple[tuple[str, str], ...]] = {
     "retry_smaller": (("Retry smaller", "harmonise.retry_smaller"),),
     "choose_model": (("Find file", "harmonise.choose_model"), ("Use Starter", "harmonise.starter")),
 }
+
+
+Submit = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+"""Does some work beside the main thread, then hands what it returned to the second function."""
+
+
+def at_once(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+    """A `Submit` that does the work here and now."""
+    then(work())
 
 
 class EnginePort(Protocol):
@@ -66,11 +84,14 @@ class RunController:
         self._engine = engine
         self._preferences = preferences
         self._runs: dict[str, int] = {}
+        self._opened = 0
         self.previews: dict[tuple[str, int], Previewed] = {}
         self.job_changed: Announcer[Job] = Announcer()
         self.preview_changed: Announcer[tuple[str, Previewed]] = Announcer()
         self.produced: Announcer[Variation] = Announcer()
         self.notice: Announcer[Notice] = Announcer()
+        self.learned: Announcer[Look] = Announcer()
+        self._lessons = Lessons(editor, self.learned.announce)
         self._subscriptions = (
             board.changed.subscribe(self.job_changed.announce),
             editor.replaced.subscribe(lambda _document: self.abandon()),
@@ -107,10 +128,70 @@ class RunController:
             return None
         return self._queue(reroll_request(document, there, self._seeds(seeds), start=start))
 
+    def harmonise_changed(
+        self, seeds: Sequence[int] | None = None, submit: Submit = at_once
+    ) -> None:
+        """Queue new pixels for what changed since the accepted picture, and for nothing else."""
+        document = self._editor.document
+        if reason := reason_against_changed(document):
+            self._tell(reason)
+            return
+        chosen = self._seeds(seeds)
+        self._prepare(submit, lambda: changed_request(document, chosen))
+
+    def take(
+        self,
+        layer_ids: Sequence[str],
+        source: Variation,
+        base: Variation,
+        seed: int | None = None,
+        submit: Submit = at_once,
+    ) -> None:
+        """Queue joining these layers of `source` with the rest of `base`."""
+        document = self._editor.document
+        if reason := reason_against_taking(document, layer_ids, source, base):
+            self._tell(reason)
+            return
+        seeds = (base.recipe.seed if seed is None else seed,)
+        takes = dict.fromkeys(layer_ids, source)
+        self._prepare(submit, lambda: mix_request(document, takes, base, seeds))
+
+    def compare_methods(self, methods: Sequence[str] = tuple(NAMES)) -> list[Job]:
+        """Queue one run for each method with the same seeds; all join one row of the strip."""
+        document = self._editor.document
+        if not has_something_to_run(document):
+            self._tell("There is no picture to harmonise. Drop one on the canvas.", "file.add")
+            return []
+        seeds, run = self._seeds(None), 0
+        jobs = list[Job]()
+        for method in methods:
+            settings = replace(document.settings, method=method)
+            jobs.append(self._queue(harmonise_request(document, seeds, settings), run=run))
+            run = self._run_of(jobs[0])
+        return jobs
+
+    def learn(self, layer_ids: Sequence[str], learning: LearnSettings | None = None) -> Job | None:
+        """Queue learning the looks of these layers in one batch; None if that cannot be."""
+        document = self._editor.document
+        layers = [layer for i in layer_ids if (layer := document.find(i)) is not None]
+        reason = reason_against_learning(layers)
+        if reason:
+            self._tell(reason)
+            return None
+        ids = tuple(layer.id for layer in layers)
+        return self._queue(learn_request(document, ids, learning))
+
+    def learn_on(self, layer_ids: Sequence[str]) -> Job | None:
+        """Queue going on with looks that were not finished."""
+        document = self._editor.document
+        ids = tuple(i for i in layer_ids if document.find(i) is not None)
+        request = go_on_request(document, ids, LearnSettings().vectors)
+        return self._queue(request) if ids else None
+
     def more_seeds(self) -> Job | None:
         """Queue the newest run's recipe with new seeds; its variations join the same run."""
         job = self._newest()
-        if job is None:
+        if job is None or isinstance(job.request, LearnRequest):
             return self.harmonise()
         used = [
             other.seeds
@@ -136,7 +217,9 @@ class RunController:
         if job is None or not job.is_over:
             return None
         request = job.request
-        if smaller_size:
+        if isinstance(request, LearnRequest):
+            request = again(request, self._editor.document)
+        elif smaller_size:
             request = replace(request, settings=smaller(request.settings, request.document))
         job = self._board.retry(job.id, request)
         self.dispatch()
@@ -157,10 +240,12 @@ class RunController:
 
     def abandon(self) -> None:
         """Another document was opened: stop all runs, late pictures reach nobody."""
+        self._opened += 1
         running = self._board.running
         self._board.clear()
         self.previews.clear()
         self._runs.clear()
+        self._lessons.forget()
         if running is not None:
             self._engine.cancel(running.id)
 
@@ -183,6 +268,8 @@ class RunController:
                 self.preview_changed.announce((job_id, event))
             case Produced():
                 self._take_picture(job, event)
+            case Learned():
+                self._lessons.take(job_id, event)
             case Started(warnings=warnings):
                 for warning in warnings:
                     self.notice.announce(Notice(warning, "warn", key=warning))
@@ -193,6 +280,16 @@ class RunController:
         job = self._board.find(job_id)
         if job is not None and job.is_over:
             self._end(job_id)
+
+    def _prepare(self, submit: Submit, make: Callable[[], Request]) -> None:
+        """Queue the request that `make` works out, unless another document was opened meanwhile."""
+        opened = self._opened
+
+        def arrived(request: Request) -> None:
+            if opened == self._opened:
+                self._queue(request)
+
+        submit(make, arrived)
 
     def _queue(self, request: Request, run: int = 0) -> Job:
         job = self._board.add(request, title_of(request))
@@ -205,6 +302,8 @@ class RunController:
         height, width = event.picture.shape[:2]
         if (height, width) != self._editor.document.size.shape:
             self._tell("The canvas has a new size, so this variation was left out. Run it again.")
+            return
+        if isinstance(job.request, LearnRequest):
             return
         variation = variation_of(event, self._run_of(job), job.request)
         self._editor.apply(
@@ -226,6 +325,7 @@ class RunController:
     def _end(self, job_id: str) -> None:
         for key in [key for key in self.previews if key[0] == job_id]:
             del self.previews[key]
+        self._lessons.apply(job_id)
         self._editor.seal()
         self.dispatch()
 
@@ -233,7 +333,8 @@ class RunController:
         return new_seeds(self._preferences()) if seeds is None else tuple(seeds)
 
     def _newest(self) -> Job | None:
-        return max(self._board.jobs, key=lambda job: job.created, default=None)
+        made = [job for job in self._board.jobs if not job.is_learning]
+        return max(made, key=lambda job: job.created, default=None)
 
     def _last_failed(self) -> Job | None:
         failed = [job for job in self._board.jobs if job.state is JobState.FAILED]

@@ -46,6 +46,7 @@ class Preferences:
         recent: absolute paths, newest first.
         folders: last folder by purpose: "open", "save", "export", "add".
         models: paths of models the user added.
+        control_models, loras, reference_models: paths of further files the user added.
         hints_seen: keys of one-time hints that were used or closed.
         window: geometry and folds, opaque to all but the window.
     """
@@ -61,6 +62,9 @@ class Preferences:
     recent: tuple[str, ...] = ()
     folders: Mapping[str, str] = field(default_factory=dict[str, str])
     models: tuple[str, ...] = ()
+    control_models: tuple[str, ...] = ()
+    loras: tuple[str, ...] = ()
+    reference_models: tuple[str, ...] = ()
     hints_seen: tuple[str, ...] = ()
     window: Mapping[str, str] = field(default_factory=dict[str, str])
 

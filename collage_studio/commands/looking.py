@@ -8,40 +8,96 @@ from pathlib import Path
 from typing import Any
 
 from collage_studio.app.reading import read_any
-from collage_studio.commands.console import say, say_json, warn
+from collage_studio.commands.console import BadUsage, say, say_json, warn
+from collage_studio.commands.importing import add_layout_argument, export_as_layout
 from collage_studio.commands.outputs import check_output
+from collage_studio.commands.running import layer_id_of
 from collage_studio.document.model import Document, Layer, LayerKind
 from collage_studio.formats.errors import FormatError
-from collage_studio.formats.export import export_document
+from collage_studio.formats.export import (
+    ExportOptions,
+    ExportReport,
+    export_document,
+    export_layer,
+    export_layers,
+)
+from collage_studio.formats.flat import WHITE
 from collage_studio.formats.opened import Opened
 from collage_studio.formats.png import read_recipe
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="IN", help=".collage, .ora or a picture")
+    parser.add_argument("input", type=Path, metavar="IN", help=".collage, .ora, .psd or a picture")
     parser.add_argument(
-        "-o", "--out", type=Path, required=True, help=".png, .psd, .ora or .collage"
+        "-o", "--out", type=Path, required=True,
+        help=".psd, .psb, .png, .tif, .webp, .jpg, .avif, .gif, .ora, .collage or a folder",
+    )  # fmt: skip
+    parser.add_argument("--depth", type=int, choices=(8, 16), default=0, help="bits per channel")
+    parser.add_argument(
+        "--background", type=parse_colour, default=WHITE, help="of JPEG, such as #ffffff"
     )
+    parser.add_argument(
+        "--layer", action="append", help="name or id; only this one, as a clear PNG; repeatable"
+    )
+    parser.add_argument("--each", action="store_true", help="each layer as a PNG into a folder")
+    parser.add_argument(
+        "--before-after", action="store_true", help="an animated .webp of both; .gif always is"
+    )
+    add_layout_argument(parser)
     parser.add_argument("--json", action="store_true", help="say the outcome as JSON")
 
 
 def export(args: argparse.Namespace) -> int:
     """Write a document in another format and read it back."""
-    out: Path = args.out / f"{args.input.stem}.png" if args.out.is_dir() else args.out
-    check_output(out)
+    has_layers = bool(args.layer) or args.each
+    is_flat = args.out.is_dir() and not has_layers
+    out: Path = args.out / f"{args.input.stem}.png" if is_flat else args.out
+    if not args.layout and (not has_layers or out.suffix):
+        check_output(out)
     opened = read_any(args.input)
-    for notice in opened.notices:
+    for notice in (*opened.losses, *opened.notices):
         warn(notice)
-    report = export_document(opened.document, out)
+    if args.layout:
+        report = export_as_layout(opened.document, args)
+    elif has_layers:
+        report = _export_layers(args, opened.document)
+    else:
+        options = ExportOptions(args.depth, args.background, args.before_after)
+        report = export_document(opened.document, out, options)
     if args.json:
-        say_json({"path": str(out), "bytes": report.bytes, "checked": report.checked})
+        say_json({"path": str(report.path), "bytes": report.bytes, "checked": report.checked})
     else:
         say(report.sentence)
     return 0
 
 
+def _export_layers(args: argparse.Namespace, document: Document) -> ExportReport:
+    """Layers as clear PNG files: one into a file, or several into a folder."""
+    ids = tuple(layer_id_of(document, name) for name in args.layer or ())
+    if len(ids) == 1 and args.out.suffix:
+        if args.out.suffix.lower() != ".png":
+            raise BadUsage("A single layer is written as .png.")
+        return export_layer(document, args.out, ids[0])
+    if args.out.suffix:
+        raise BadUsage(f"Several layers need a folder, and {args.out.name} is a file.")
+    return export_layers(document, args.out, ids)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """A colour written as #rrggbb.
+
+    Raises:
+        argparse.ArgumentTypeError: the text says something else.
+    """
+    digits = text.removeprefix("#")
+    if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+        raise argparse.ArgumentTypeError(f"colours are written as #rrggbb, got {text!r}")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
+
+
 def add_info_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="FILE", help=".collage, .ora or a picture")
+    parser.add_argument("input", type=Path, metavar="FILE", help="a collage, PSD or picture")
     parser.add_argument("--json", action="store_true", help="say everything as JSON")
 
 
@@ -82,6 +138,7 @@ def _data(opened: Opened, recipe: dict[str, Any] | None) -> dict[str, Any]:
         ],
         "accepted": asdict(accepted.recipe) if accepted else None,
         "recipe": recipe,
+        "losses": opened.losses,
         "notices": opened.notices,
     }
 
@@ -127,7 +184,7 @@ def _lines(path: Path, opened: Opened, recipe: dict[str, Any] | None) -> list[st
         )
     if recipe and recipe.get("recipe"):
         lines.append(f"Made from: {recipe.get('caption', '')}, seed {recipe['recipe'].get('seed')}")
-    return [*lines, *opened.notices]
+    return [*lines, *opened.losses, *opened.notices]
 
 
 def _layer_lines(document: Document) -> list[str]:

@@ -23,9 +23,18 @@ from collage_studio.app.requests import (
     variation_of,
 )
 from collage_studio.commands.console import BadUsage, CommandFailed, say, say_json, warn
+from collage_studio.commands.extras_options import add_extras_arguments, chosen_extras
 from collage_studio.commands.outputs import check_output, write_variations
 from collage_studio.document.model import Document, RunSettings, Start, Variation
-from collage_studio.engine.api import Event, Failed, Produced, Request, Started, Stepped
+from collage_studio.engine.api import (
+    Downloaded,
+    Event,
+    Failed,
+    PictureRequest,
+    Produced,
+    Started,
+    Stepped,
+)
 
 
 @dataclass(slots=True)
@@ -67,49 +76,62 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=parse_seeds, default=(1,), help="such as 1,2 or 1-4")
     parser.add_argument("--steps", type=int, help="of the full schedule")
     parser.add_argument("--method", help="published method")
-    parser.add_argument("--model", help='"starter", a folder or a .safetensors file')
+    parser.add_argument(
+        "--model", help='"starter", a folder, a .safetensors file or a hub id "owner/name"'
+    )
+    add_extras_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "fp32", "fp16", "bf16"), help="of networks"
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch a model named by a hub id if it is not here"
+    )
     parser.add_argument("--json", action="store_true", help="say the outcome as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def render(args: argparse.Namespace) -> int:
     """Harmonise a collage, as the button does."""
-    document = _opened(args)
+    document = opened_input(args)
     if not has_something_to_run(document):
         raise CommandFailed(f"{args.input.name} holds no visible layer to harmonise.")
-    return _run(args, document, harmonise_request(document, args.seeds, _settings(args, document)))
+    return run_request(
+        args, document, harmonise_request(document, args.seeds, run_settings(args, document))
+    )
 
 
 def reroll(args: argparse.Namespace) -> int:
     """Make layers anew, everything else stays identical."""
-    document = _opened(args)
-    ids = tuple(_layer_id(document, name) for name in args.layer)
+    document = opened_input(args)
+    ids = tuple(layer_id_of(document, name) for name in args.layer)
     request = reroll_request(
         document,
         ids,
         args.seeds,
         start=Start(args.start),
-        settings=_settings(args, document),
+        settings=run_settings(args, document),
     )
-    return _run(args, document, request)
+    return run_request(args, document, request)
 
 
-def _opened(args: argparse.Namespace) -> Document:
+def opened_input(args: argparse.Namespace) -> Document:
+    """The document in IN; what could not be read of it is said on standard error."""
     check_output(args.out)
     opened = read_any(args.input)
-    for notice in opened.notices:
+    for notice in (*opened.losses, *opened.notices):
         warn(notice)
     return opened.document
 
 
-def _settings(args: argparse.Namespace, document: Document) -> RunSettings:
+def run_settings(args: argparse.Namespace, document: Document) -> RunSettings:
     """The document's own settings, with what the command line changes."""
     model = args.model
     if model and Path(model).expanduser().exists():
         model = str(Path(model).expanduser().absolute())
     settings = document.settings if model is None else with_model(document.settings, model)
-    changes = {"steps": args.steps, "method": args.method}
+    extras = chosen_extras(args, settings.extras)
+    changes = {"steps": args.steps, "method": args.method, "extras": extras}
     given = {name: value for name, value in changes.items() if value is not None}
     try:
         return replace(settings, **given)
@@ -117,7 +139,12 @@ def _settings(args: argparse.Namespace, document: Document) -> RunSettings:
         raise BadUsage(str(error)) from error
 
 
-def _layer_id(document: Document, name: str) -> str:
+def layer_id_of(document: Document, name: str) -> str:
+    """The layer with this id, or the only one with this name.
+
+    Raises:
+        CommandFailed: with the names there are, or the ids to choose from.
+    """
     layers = [document.background, *document.walk()]
     by_id = [layer for layer in layers if layer.id == name]
     matching = by_id or [layer for layer in layers if layer.name.casefold() == name.casefold()]
@@ -130,14 +157,16 @@ def _layer_id(document: Document, name: str) -> str:
     raise CommandFailed(f"There is no layer {name}. The layers are {names}.")
 
 
-def _run(args: argparse.Namespace, document: Document, request: Request) -> int:
+def run_request(args: argparse.Namespace, document: Document, request: PictureRequest) -> int:
+    """Run a request in this process and write what it makes; returns the exit code."""
     began = time.monotonic()
     outcome = _Outcome()
     # torch takes seconds to import, and only a run needs it.
     from collage_studio.engine.runner import Engine
 
+    engine = Engine(args.device, allow_download=args.download, precision=args.precision)
     with _progress(request, hidden=args.quiet) as bar:
-        for event in Engine(args.device).run(request, lambda: False):
+        for event in engine.run(request, lambda: False):
             _take_in(event, request, outcome, bar)
     for warning in outcome.warnings:
         warn(warning)
@@ -161,11 +190,14 @@ def _run(args: argparse.Namespace, document: Document, request: Request) -> int:
     return 0
 
 
-def _take_in(event: Event, request: Request, outcome: _Outcome, bar: tqdm[Any]) -> None:
+def _take_in(event: Event, request: PictureRequest, outcome: _Outcome, bar: tqdm[Any]) -> None:
     match event:
         case Started(steps=steps, seeds=seeds, warnings=warnings):
             bar.reset(total=steps * len(seeds))
             outcome.warnings += warnings
+        case Downloaded(done=done, total=total):
+            bar.reset(total=total // 2**20)
+            bar.update(done // 2**20)
         case Stepped(seeds=seeds):
             bar.update(len(seeds))
         case Produced():
@@ -177,7 +209,7 @@ def _take_in(event: Event, request: Request, outcome: _Outcome, bar: tqdm[Any]) 
 
 
 @contextmanager
-def _progress(request: Request, *, hidden: bool) -> Generator[tqdm[Any]]:
+def _progress(request: PictureRequest, *, hidden: bool) -> Generator[tqdm[Any]]:
     tqdm.monitor_interval = 0
     with tqdm(
         desc=title_of(request), total=None, unit=" steps", disable=hidden, leave=False

@@ -82,6 +82,51 @@ def _luminosity(cb: Float, cs: Float) -> Float:
     return _with_lum(cb, _lum(cs))
 
 
+def _linear_burn(cb: Float, cs: Float) -> Float:
+    return np.maximum(0, cb + cs - 1)
+
+
+def _linear_dodge(cb: Float, cs: Float) -> Float:
+    return np.minimum(1, cb + cs)
+
+
+def _linear_light(cb: Float, cs: Float) -> Float:
+    return np.clip(cb + 2 * cs - 1, 0, 1)
+
+
+def _vivid_light(cb: Float, cs: Float) -> Float:
+    # Unlike burn and dodge by themselves, a source of 0 or 1 wins over any backdrop.
+    burnt = 1 - np.minimum(1, (1 - cb) / np.maximum(2 * cs, np.float32(1e-9)))
+    dodged = np.minimum(1, cb / np.maximum(2 * (1 - cs), np.float32(1e-9)))
+    mixed = np.where(cs > 0.5, dodged, burnt)
+    return np.where(cs <= 0, 0, np.where(cs >= 1, 1, mixed)).astype(np.float32)
+
+
+def _pin_light(cb: Float, cs: Float) -> Float:
+    return np.where(cs > 0.5, np.maximum(cb, 2 * cs - 1), np.minimum(cb, 2 * cs))
+
+
+def _hard_mix(cb: Float, cs: Float) -> Float:
+    total = cb + cs
+    return ((total > 1) | ((total == 1) & (cb > 0.5))).astype(np.float32)
+
+
+def _darker_color(cb: Float, cs: Float) -> Float:
+    return np.where(_lum(cs) < _lum(cb), cs, cb)
+
+
+def _lighter_color(cb: Float, cs: Float) -> Float:
+    return np.where(_lum(cs) > _lum(cb), cs, cb)
+
+
+def _subtract(cb: Float, cs: Float) -> Float:
+    return np.maximum(0, cb - cs)
+
+
+def _divide(cb: Float, cs: Float) -> Float:
+    return np.minimum(1, cb / np.maximum(cs, np.float32(1e-9)))
+
+
 def _lum(color: Float) -> Float:
     """(..., 1)"""
     weighted = 0.3 * color[..., 0] + 0.59 * color[..., 1] + 0.11 * color[..., 2]
@@ -130,6 +175,16 @@ BLENDS: Mapping[BlendMode, Blend] = MappingProxyType(
         BlendMode.SATURATION: _saturation,
         BlendMode.COLOR: _color,
         BlendMode.LUMINOSITY: _luminosity,
+        BlendMode.LINEAR_BURN: _linear_burn,
+        BlendMode.LINEAR_DODGE: _linear_dodge,
+        BlendMode.LINEAR_LIGHT: _linear_light,
+        BlendMode.VIVID_LIGHT: _vivid_light,
+        BlendMode.PIN_LIGHT: _pin_light,
+        BlendMode.HARD_MIX: _hard_mix,
+        BlendMode.DARKER_COLOR: _darker_color,
+        BlendMode.LIGHTER_COLOR: _lighter_color,
+        BlendMode.SUBTRACT: _subtract,
+        BlendMode.DIVIDE: _divide,
         BlendMode.PASS_THROUGH: _normal,
     }
 )
@@ -154,6 +209,17 @@ def composite_over(backdrop: Float, source: Float, mode: BlendMode) -> None:
     backdrop *= 1.0 - alpha
     backdrop[:3] += source[:3] * outside + mixed
     backdrop[3] += alpha
+
+
+def composite_atop(backdrop: Float, source: Float, mode: BlendMode) -> None:
+    """Lay `source` over `backdrop` in place, only where there is a backdrop; its alpha stays.
+
+    co = (1 - as) ab cb + as ab B(cb, cs)
+    """
+    mixed = _mixed(backdrop, source, BLENDS[mode])
+    mixed *= source[3] * backdrop[3]
+    backdrop[:3] *= 1.0 - source[3]
+    backdrop[:3] += mixed
 
 
 def _mixed(backdrop: Float, source: Float, blend: Blend) -> Float:

@@ -6,16 +6,17 @@ Works in tiles that fit the processor's cache. Planes are premultiplied (4, h, w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from collage_studio.document.blending import composite_over, straight
+from collage_studio.document.blending import composite_atop, composite_over, straight
 from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
 from collage_studio.document.model import BlendMode, Document, Layer, LayerKind
 from collage_studio.document.placing import CACHE_TILE, Placed, mask_source, picture_source
-from collage_studio.document.tree import extent, pixel_box
+from collage_studio.document.tree import clip_stacks, extent, pixel_box
 
 Float = npt.NDArray[np.float32]
 
@@ -29,14 +30,25 @@ def flatten(
         size: of the whole canvas in the answer's pixels; the canvas size if not given.
         box: the part wanted, in the answer's pixels.
     """
+    return _flattened(document, size, box, np.uint8)
+
+
+def flatten_deep(document: Document) -> npt.NDArray[np.uint16]:
+    """`flatten` with 16 bits per channel, (H, W, 4) uint16 straight alpha."""
+    return _flattened(document, None, None, np.uint16)
+
+
+def _flattened(
+    document: Document, size: Size | None, box: Rect | None, kind: type[Any]
+) -> npt.NDArray[Any]:
     target = size or document.size
     box = box or Rect.of_size(target)
     stack = _prepare((document.background, *document.layers), canvas_to(document, target))
-    picture = np.empty((box.height, box.width, 4), np.uint8)
+    picture = np.empty((box.height, box.width, 4), kind)
     for tile in box.tiles(CACHE_TILE):
         planes = _empty(tile)
         _composite(stack, tile, planes)
-        picture[_within(tile, box)] = _to_uint8(planes)
+        picture[_within(tile, box)] = _to_whole(planes, kind)
     return picture
 
 
@@ -91,14 +103,24 @@ class _Item:
     children: tuple[_Item, ...]
     bounds: Rect | None
     """None = without limits."""
+    clips: tuple[_Item, ...] = ()
+    """The clipped layers on it, back to front."""
 
 
 def _prepare(layers: tuple[Layer, ...], transform: Affine) -> tuple[_Item, ...]:
-    return tuple(
-        _prepare_one(layer, transform.after(layer.placement))
-        for layer in layers
-        if layer.visible and layer.opacity > 0
-    )
+    items = list[_Item]()
+    for base, clipped in clip_stacks(layers):
+        if not _is_shown(base):
+            continue
+        item = _prepare_one(base, transform.after(base.placement))
+        shown = filter(_is_shown, clipped)
+        clips = tuple(_prepare_one(clip, transform.after(clip.placement)) for clip in shown)
+        items.append(replace(item, clips=clips) if clips else item)
+    return tuple(items)
+
+
+def _is_shown(layer: Layer) -> bool:
+    return layer.visible and layer.opacity > 0 and layer.kind is not LayerKind.LAYOUT
 
 
 def _prepare_one(layer: Layer, transform: Affine) -> _Item:
@@ -128,14 +150,28 @@ def _composite(items: tuple[_Item, ...], box: Rect, planes: Float) -> None:
 
 def _draw(item: _Item, box: Rect, below: Float) -> None:
     layer = item.layer
-    if layer.is_group and layer.blend is BlendMode.PASS_THROUGH:
+    if layer.is_group and layer.blend is BlendMode.PASS_THROUGH and not item.clips:
         _draw_through(item, box, below)
         return
     own = _own_planes(item, box)
+    _draw_clips(item.clips, box, own)
     share = _share(item, box)
     if share is not None:
         own *= share
     composite_over(below, own, layer.blend)
+
+
+def _draw_clips(clips: tuple[_Item, ...], box: Rect, base: Float) -> None:
+    """Lay clipped layers onto the planes of the layer that holds them, which show `box`."""
+    for clip in clips:
+        part = box if clip.bounds is None else box.intersect(clip.bounds)
+        if part.is_empty:
+            continue
+        own = _own_planes(clip, part)
+        share = _share(clip, part)
+        if share is not None:
+            own *= share
+        composite_atop(base[:, *_within(part, box)], own, clip.layer.blend)
 
 
 def _own_planes(item: _Item, box: Rect) -> Float:
@@ -192,11 +228,12 @@ def _within(part: Rect, box: Rect) -> tuple[slice, slice]:
     ).slices
 
 
-def _to_uint8(planes: Float) -> npt.NDArray[np.uint8]:
-    """(h, w, 4) straight, halves rounded up."""
+def _to_whole(planes: Float, kind: type[Any]) -> npt.NDArray[Any]:
+    """(h, w, 4) straight uint8 or uint16, halves rounded up."""
     if planes[3].min() < 1.0:
         planes[:3] = straight(planes)
-    planes *= 255.0
+    limit = float(np.iinfo(kind).max)
+    planes *= limit
     planes += 0.5
-    np.clip(planes, 0.0, 255.0, out=planes)
-    return cv2.merge([plane.astype(np.uint8) for plane in planes])  # pyright: ignore[reportReturnType]
+    np.clip(planes, 0.0, limit, out=planes)
+    return cv2.merge([plane.astype(kind) for plane in planes])  # pyright: ignore[reportReturnType]

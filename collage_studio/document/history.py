@@ -35,6 +35,10 @@ class History:
         past = self.past if joins else (*self.past, Entry(self.present, label, merge))
         return replace(self, present=document, past=past, future=())._pruned()
 
+    def amended(self, document: Document) -> History:
+        """`document` takes the place of the present, without an entry of its own."""
+        return replace(self, present=document)._pruned()
+
     def sealed(self) -> History:
         """The next edit starts an entry of its own, whatever its merge key."""
         if not self.past or not self.past[-1].merge:
@@ -85,6 +89,13 @@ def _pixel_owners(document: Document) -> Iterable[Raster | Mask]:
             yield layer.raster
         if layer.mask is not None:
             yield layer.mask
+        if layer.harmonised is not None:
+            yield layer.harmonised
+        if layer.extras.control_picture is not None:
+            yield layer.extras.control_picture
+    for layer in document.beside:
+        if layer.raster is not None:
+            yield layer.raster
     for variation in document.variations:
         yield variation.picture
     if document.accepted is not None:

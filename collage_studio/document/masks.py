@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, LayerKind
 from collage_studio.document.placing import CACHE_TILE, Placed, alpha_source, mask_source
+from collage_studio.document.tree import clip_stacks
 
 Float = npt.NDArray[np.float32]
 
@@ -36,14 +38,35 @@ def _stack_masks(document: Document) -> Iterator[tuple[str, Float]]:
 
 def _take(layers: tuple[Layer, ...], outer: Affine, rest: Float) -> Iterator[tuple[str, Float]]:
     """Let `layers` take their share of `rest`, in place, from the front."""
-    for layer in reversed(layers):
-        if not layer.visible:
+    for base, clipped in reversed(tuple(clip_stacks(layers))):
+        if not base.visible:
             continue
-        transform = outer.after(layer.placement)
-        if layer.is_group:
-            yield from _take_group(layer, transform, rest)
-        else:
-            yield layer.id, _take_leaf(layer, transform, rest)
+        taken = _take_one(base, outer, rest)
+        if any(clip.visible for clip in clipped):
+            taken = _shared(list(taken), clipped, outer)
+        yield from taken
+
+
+def _take_one(layer: Layer, outer: Affine, rest: Float) -> Iterator[tuple[str, Float]]:
+    transform = outer.after(layer.placement)
+    if layer.is_group:
+        yield from _take_group(layer, transform, rest)
+    else:
+        yield layer.id, _take_leaf(layer, transform, rest)
+
+
+def _shared(
+    bases: list[tuple[str, Float]], clipped: tuple[Layer, ...], outer: Affine
+) -> Iterator[tuple[str, Float]]:
+    """Clipped layers take their share of what the layer or group below them has taken."""
+    if not bases:
+        return
+    total = sum((mask for _, mask in bases), np.zeros_like(bases[0][1]))
+    left = total.copy()
+    yield from _take(tuple(replace(clip, clipped=False) for clip in clipped), outer, left)
+    kept = np.divide(left, total, out=np.zeros_like(total), where=total > 0)
+    for layer_id, mask in bases:
+        yield layer_id, mask * kept
 
 
 def _take_leaf(layer: Layer, transform: Affine, rest: Float) -> Float:
@@ -63,7 +86,7 @@ def _take_leaf(layer: Layer, transform: Affine, rest: Float) -> Float:
 
 
 def _own_alpha(layer: Layer, transform: Affine) -> Placed | np.float32:
-    mask = layer.mask if layer.mask_enabled else None
+    mask = layer.mask if layer.mask_enabled or layer.kind is LayerKind.LAYOUT else None
     if layer.kind is LayerKind.PICTURE:
         assert layer.raster is not None
         return Placed(alpha_source(layer.raster, mask), transform)

@@ -16,7 +16,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from collage_studio.document.extras import LayerExtras, RunExtras
 from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
+from collage_studio.document.looks import Look, picture_key
+from collage_studio.document.method_settings import MethodSettings
 
 PixelArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
@@ -131,6 +134,7 @@ class LayerKind(StrEnum):
     PICTURE = "picture"
     GROUP = "group"
     FILL = "fill"
+    LAYOUT = "layout"
 
 
 class BlendMode(StrEnum):
@@ -150,6 +154,16 @@ class BlendMode(StrEnum):
     SATURATION = "saturation"
     COLOR = "color"
     LUMINOSITY = "luminosity"
+    LINEAR_BURN = "linear_burn"
+    LINEAR_DODGE = "linear_dodge"
+    LINEAR_LIGHT = "linear_light"
+    VIVID_LIGHT = "vivid_light"
+    PIN_LIGHT = "pin_light"
+    HARD_MIX = "hard_mix"
+    DARKER_COLOR = "darker_color"
+    LIGHTER_COLOR = "lighter_color"
+    SUBTRACT = "subtract"
+    DIVIDE = "divide"
     PASS_THROUGH = "pass_through"
 
 
@@ -168,6 +182,7 @@ class Layer:
     Args:
         raster: source pixels; None for groups and fills.
         mask: in source pixels, same size as `raster`; None = everything belongs to the layer.
+            Of a layout layer: its shape. Such a layer has a text and a place, its pixels are clear.
         placement: source pixels to canvas pixels. For a group: applied after its children's.
         opacity: [0, 1].
         text: the layer's own words; an empty text follows the caption only.
@@ -177,6 +192,11 @@ class Layer:
         children: of a group, back to front.
         fill: straight sRGB RGBA 0..255 of a fill layer.
         unknown: keys of a newer file version, kept for writing.
+        harmonised: the layer's pixels as an accepted variation shows them; `raster` is untouched.
+        harmonised_placement: harmonised pixels to source pixels, so that both move together.
+        clipped: it shows only where the nearest layer below that is not clipped does.
+        look: what a model was taught about this cutout; its words stand before the text.
+        extras: control, LoRAs and reference of this layer.
     """
 
     id: str
@@ -198,6 +218,11 @@ class Layer:
     children: tuple[Layer, ...] = ()
     fill: tuple[int, int, int, int] = (150, 150, 150, 255)
     unknown: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    harmonised: Raster | None = None
+    harmonised_placement: Affine = IDENTITY
+    clipped: bool = False
+    look: Look | None = None
+    extras: LayerExtras = field(default_factory=LayerExtras)
 
     def __post_init__(self) -> None:
         for name in ("opacity", "noise"):
@@ -208,6 +233,8 @@ class Layer:
             raise ValueError(f"Attention weights of layer {self.name!r} must not be negative.")
         if self.kind is LayerKind.PICTURE and self.raster is None:
             raise ValueError(f"Picture layer {self.name!r} has no raster.")
+        if self.kind is LayerKind.LAYOUT and (self.mask is None or self.raster is None):
+            raise ValueError(f"Layout layer {self.name!r} has no shape.")
         if self.mask and self.raster and self.mask.size != self.raster.size:
             raise ValueError(f"Mask and raster of layer {self.name!r} differ in size.")
 
@@ -219,6 +246,12 @@ class Layer:
     def effective_noise(self) -> float:
         """Noise of the next run: 0 for a kept layer."""
         return 0.0 if self.state is NextState.KEEP else self.noise
+
+    @property
+    def picture_key(self) -> str:
+        """Key of pixels and mask together, as a look remembers its cutout; empty without pixels."""
+        mask = self.mask.key if self.mask and self.mask_enabled else ""
+        return picture_key(self.raster.key, mask) if self.raster else ""
 
     def walk(self) -> Iterator[Layer]:
         """This layer, then everything inside it, back to front."""
@@ -271,6 +304,8 @@ class RunSettings:
         detail: [0, 1], source detail kept where the model works below canvas resolution.
         resolution: short side in px at which the model works; 0 = the model's native size.
         ca_schedule: "sigma" = the paper's schedule; "off" = no attention control.
+        methods: what each method is told beside this.
+        extras: ControlNet, IP-Adapter and LoRAs of the run.
     """
 
     model: str = "starter"
@@ -284,6 +319,8 @@ class RunSettings:
     detail: float = 0.8
     resolution: int = 0
     ca_schedule: str = "sigma"
+    methods: MethodSettings = field(default_factory=MethodSettings)
+    extras: RunExtras = field(default_factory=RunExtras)
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 1000:
@@ -305,6 +342,11 @@ class Recipe:
     """How a variation was made: all it takes, with its document, to make it again.
 
     `layer_ids` is empty for a harmonise run and names the re-rolled layers otherwise.
+
+    Args:
+        also: key of the mask of pixels beside the layers that could change as well, such as the
+            place a moved layer left; empty if there were none.
+        taken: (layer id, seed of the variation its pixels are from), where variations were joined.
     """
 
     kind: str
@@ -315,6 +357,8 @@ class Recipe:
     start: Start = Start.CURRENT
     layers: tuple[Mapping[str, Any], ...] = ()
     app_version: str = ""
+    also: str = ""
+    taken: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +381,8 @@ class Document:
         background: the canvas behind all layers; a fill with its own text and noise.
         variations: outcomes not yet dropped, oldest first.
         accepted: the variation the user took; its picture is what a re-roll starts from.
+        beside: layers that belong to the harmonised stack alone: ground, shadow and light.
+        written_back: id of the variation whose picture the layers' harmonised pixels make.
         unknown: keys of a newer file version, kept for writing.
     """
 
@@ -350,6 +396,8 @@ class Document:
     variations: tuple[Variation, ...] = ()
     accepted: Variation | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    beside: tuple[Layer, ...] = ()
+    written_back: str = ""
 
     def walk(self) -> Iterator[Layer]:
         """Every layer and group, back to front, without the background."""

@@ -97,6 +97,24 @@ def inserted(layers: Layers, parent: str, index: int, new: Iterable[Layer]) -> L
     )
 
 
+def clip_stacks(layers: Iterable[Layer]) -> Iterator[tuple[Layer, Layers]]:
+    """Siblings (back to front) as bases, each with the clipped layers that lie on it.
+
+    A clipped layer with nothing below is its own base.
+    """
+    base: Layer | None = None
+    clips = list[Layer]()
+    for layer in layers:
+        if layer.clipped and base is not None:
+            clips.append(layer)
+            continue
+        if base is not None:
+            yield base, tuple(clips)
+        base, clips = layer, []
+    if base is not None:
+        yield base, tuple(clips)
+
+
 Extent = tuple[float, float, float, float]
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collage_studio.document.extras import LayerExtras
 from collage_studio.document.geometry import Rect
-from collage_studio.document.model import Document, Layer, Recipe, RunSettings, Start
+from collage_studio.document.looks import Look
+from collage_studio.document.model import Document, Layer, Mask, Recipe, RunSettings, Start
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB-encoded."""
@@ -29,6 +31,11 @@ class RerollRequest:
     """Make `layer_ids` anew, once per seed; every pixel outside their feather stays identical.
 
     The surroundings are the accepted picture, or the composite where none is accepted yet.
+
+    Args:
+        also: noise of pixels beside the layers', at canvas size, 255 = 1; `layer_ids` may then be
+            empty.
+        taken: for the recipe: (layer id, seed) of variations that the surroundings are joined of.
     """
 
     document: Document
@@ -36,9 +43,59 @@ class RerollRequest:
     seeds: tuple[int, ...]
     settings: RunSettings
     start: Start = Start.CURRENT
+    also: Mask | None = None
+    taken: tuple[tuple[str, int], ...] = ()
 
 
-Request = HarmoniseRequest | RerollRequest
+@dataclass(frozen=True, slots=True)
+class LearnSettings:
+    """How a look is learned.
+
+    Args:
+        vectors: 1..4, learned words in front of the text.
+        steps: at most; learning stops earlier where nothing more is gained.
+        rate: of the optimiser, in deviations of the encoder's own words per step.
+        begins_with_text: the vectors begin as the mean of the text's own, otherwise as "a".
+        seed: of views and noise.
+    """
+
+    vectors: int = 4
+    steps: int = 200
+    rate: float = 1.0
+    begins_with_text: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.vectors <= 4:
+            raise ValueError(f"A look has 1 to 4 vectors, got {self.vectors}.")
+        if not 1 <= self.steps <= 5000:
+            raise ValueError(f"Learning takes 1 to 5000 steps, got {self.steps}.")
+
+
+@dataclass(frozen=True, slots=True)
+class LearnRequest:
+    """Learn the looks of `layer_ids`, all in one batch.
+
+    Args:
+        goes_on: continue from the looks the layers have, where they fit.
+    """
+
+    document: Document
+    layer_ids: tuple[str, ...]
+    settings: RunSettings
+    learning: LearnSettings = LearnSettings()
+    goes_on: bool = False
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """None: nothing is drawn for the strip."""
+        return ()
+
+
+PictureRequest = HarmoniseRequest | RerollRequest
+"""Ends in pictures."""
+
+Request = PictureRequest | LearnRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +114,15 @@ class Stepped:
     seeds: tuple[int, ...]
     step: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """`done` of `total` bytes of a model are on this computer."""
+
+    model: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +149,27 @@ class Produced:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnProgress:
+    """Step `step` of at most `steps` is done.
+
+    Args:
+        shares: the loss of each layer, in the request's order, as a share of its first.
+    """
+
+    step: int
+    steps: int
+    shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a layer has learned so far; usable at once. `look.recipe.finished` tells the last."""
+
+    layer_id: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Every seed is done."""
 
@@ -104,7 +191,18 @@ class Cancelled:
     """The user stopped the run."""
 
 
-Event = Started | Stepped | Previewed | Produced | Finished | Failed | Cancelled
+Event = (
+    Started
+    | Stepped
+    | Downloaded
+    | Previewed
+    | Produced
+    | LearnProgress
+    | Learned
+    | Finished
+    | Failed
+    | Cancelled
+)
 
 
 class EngineError(Exception):
@@ -139,10 +237,24 @@ def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
             "attention_in": layer.attention_in,
             "attention_out": layer.attention_out,
             "placement": list(layer.placement.as_tuple()),
+            "learned": layer.look.key if layer.look else "",
             **describe_look(layer),
+            **describe_extras(layer.extras),
         }
         for layer in (document.background, *document.walk())
     )
+
+
+def describe_extras(extras: LayerExtras) -> dict[str, Any]:
+    """Control, LoRAs and reference of a layer; nothing where all is as usual."""
+    if extras == LayerExtras():
+        return {}
+    return {
+        "control": extras.control,
+        "control_picture": extras.control_picture.key if extras.control_picture else "",
+        "loras": [{"path": use.path, "weight": use.weight} for use in extras.loras],
+        "reference": extras.reference,
+    }
 
 
 def describe_look(layer: Layer) -> dict[str, Any]:

@@ -1,21 +1,26 @@
-"""Cross-attention control as data: an additive bias before the softmax, nothing left behind.
+"""Attention control as data: an additive bias before the softmax, the same for every network.
 
-Collage Diffusion (arXiv 2303.00262): S = Q K^T / sqrt(d); for a token j of a layer with mask M
-S[:, :, j] += f(sigma) m_j (w+ M - w- (1 - M)), m_j the maximum of S[:, :, j] over all heads and
-pixels of that picture, f(sigma) = log(log(sigma + 1.01) + 1). Only rows that read the caption
-are changed, never those that read the words to avoid.
+A method gives an `AttentionEdit`; a family applies it inside `Family.attending`. How a bias gets
+into a network is the business of `processors`, and nothing is left behind.
+
+`CrossAttentionControl` is that of Collage Diffusion (arXiv 2303.00262): S = Q K^T / sqrt(d); for
+a token j of a layer with mask M, S[:, :, j] += f(sigma) m_j (w+ M - w- (1 - M)), m_j the maximum
+of S[:, :, j] over all heads and pixels of that picture, f(sigma) = log(log(sigma + 1.01) + 1).
+Only rows that read the caption are changed, never those that read the words to avoid.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+_MANY_COLUMNS = 128
+"""Longer texts than CLIP's: scores of the layers' own tokens alone are then cheaper."""
 
 
 def paper_strength(sigma: float) -> float:
@@ -23,88 +28,126 @@ def paper_strength(sigma: float) -> float:
     return math.log(math.log(sigma + 1.01) + 1.0)
 
 
-class _SiteWeights(Protocol):
-    def at(self, queries: int) -> Tensor:
-        """(queries, J) w+ M - w- (1 - M) at the layer with that many pixels."""
+class Site(NamedTuple):
+    """One attention layer: its path in the network and the grid of its pixels."""
+
+    name: str
+    height: int
+    width: int
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+
+class AttentionEdit(Protocol):
+    """What is added to the logits q k^T / sqrt(d) of each attention layer, before the softmax.
+
+    B rows of the network call, n = site.pixels, T rows of the text. None adds nothing.
+    """
+
+    def text_bias(self, site: Site, query: Tensor, key: Tensor) -> Tensor | None:
+        """(B, 1 | heads, n, T) for pixels that read the text.
+
+        In UNets these are the attn2 layers, in Stable Diffusion 3 and FLUX the block of the joint
+        attention where pixels ask and words answer. Positions are part of `query` and `key`.
+
+        Args:
+            query: (B, heads, n, d). key: (B, heads, T, d).
+        """
+        ...
+
+    def pixel_bias(self, site: Site, query: Tensor, key: Tensor) -> Tensor | None:
+        """(B, 1 | heads, n, n) for pixels that read pixels.
+
+        Args:
+            query: (B, heads, n, d). key: (B, heads, n, d).
+        """
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """What pixels may read in a layer: words or pixels, each (B, heads, K, d)."""
+
+    key: Tensor
+    value: Tensor
+    is_text: bool
+
+    def rows(self, first: int) -> Block:
+        """The rows of the batch from `first` on."""
+        return Block(self.key[first:], self.value[first:], self.is_text)
+
+
+@runtime_checkable
+class OwnAttention(Protocol):
+    """An edit that works layers out itself, where a bias would be as large as all logits."""
+
+    def attended(self, site: Site, query: Tensor, blocks: Sequence[Block]) -> Tensor | None:
+        """(B, heads, n, d) for pixels that ask; None leaves the layer to the network.
+
+        Args:
+            blocks: what is read: one in UNets; words, then pixels, in joint attention.
+        """
+        ...
+
+
+@runtime_checkable
+class WordsControl(Protocol):
+    """An edit that also says what words may read where words and pixels attend together."""
+
+    def words_bias(self, site: Site, columns: int) -> tuple[Tensor, Tensor]:
+        """For words that ask: (B, 1, T, T) to the words, (B, 1, T, n) to the pixels."""
+        ...
+
+
+def attended(
+    edit: AttentionEdit, site: Site, query: Tensor, blocks: Sequence[Block]
+) -> Tensor | None:
+    """What an edit that works layers out itself makes of this one; None for all others."""
+    return edit.attended(site, query, blocks) if isinstance(edit, OwnAttention) else None
+
+
+class SiteWeights(Protocol):
+    """w+ M - w- (1 - M) for the tokens of all layers; `regions.RegionWeights` is one."""
+
+    @property
+    def tokens(self) -> Tensor: ...
+
+    def bias_of(self, peaks: Tensor, pixels: int, batch: int) -> Tensor: ...
+
+
 @dataclass(frozen=True, slots=True)
-class AttentionEdit:
+class CrossAttentionControl:
     """The bias of one step.
 
     Args:
-        tokens: (J,) int64, columns of the text that belong to layers.
-        weights: what each pixel is given for each of them.
+        weights: what each pixel is given for each token of a layer.
         strength: f(sigma) of this step.
         rows: how many rows at the end of the batch read the caption.
     """
 
-    tokens: Tensor
-    weights: _SiteWeights
+    weights: SiteWeights
     strength: float
     rows: int
 
-    def bias(self, attn: Any, hidden: Tensor, text: Tensor) -> Tensor:
-        """(B, n, T) to be added to the logits of attention layer `attn`.
+    def text_bias(self, site: Site, query: Tensor, key: Tensor) -> Tensor | None:
+        """f(sigma) m_j (w+ M - w- (1 - M)); rows that do not read the caption get zeros."""
+        peaks = self._peaks(query[-self.rows :], key[-self.rows :])
+        return self.weights.bias_of(peaks, site.pixels, query.shape[0])
 
-        Args:
-            hidden: (B, n, c) pixels. text: (B, T, d) rows.
-        """
-        if attn.norm_cross:
-            text = attn.norm_encoder_hidden_states(text)
-        query = _heads(attn, attn.to_q(hidden[-self.rows :]), attn.norm_q)
-        key = _heads(attn, attn.to_k(text[-self.rows :, self.tokens]), attn.norm_k)
-        logits = query.float() @ key.float().transpose(-1, -2) / math.sqrt(query.shape[-1])
-        peak = logits.amax(dim=(1, 2))  # (rows, J)
-        weights = self.weights.at(hidden.shape[1])
-        bias = torch.zeros(*hidden.shape[:2], text.shape[1], device=hidden.device)
-        bias[-self.rows :, :, self.tokens] = self.strength * peak[:, None] * weights[None]
-        return bias.to(query.dtype)
+    def pixel_bias(self, site: Site, query: Tensor, key: Tensor) -> Tensor | None:
+        """The paper leaves the attention among pixels as it is."""
+        del site, query, key
+        return None
 
-
-def _heads(attn: Any, projected: Tensor, norm: Any) -> Tensor:
-    split = projected.unflatten(-1, (attn.heads, -1)).transpose(1, 2)  # (B, heads, N, d)
-    return split if norm is None else norm(split)
-
-
-class BiasedCrossAttention:
-    """An attention processor that adds the edit's bias and leaves the rest to the one it wraps."""
-
-    def __init__(self, inner: Any, edit: AttentionEdit) -> None:
-        self.inner = inner
-        self.edit = edit
-
-    def __call__(  # the parameter names are what diffusers looks at to pass them on
-        self,
-        attn: Any,
-        hidden_states: Tensor,
-        encoder_hidden_states: Any = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-        ip_adapter_masks: Any = None,
-    ) -> Tensor:
-        if encoder_hidden_states is not None:
-            paired = isinstance(encoder_hidden_states, tuple)
-            text = encoder_hidden_states[0] if paired else encoder_hidden_states
-            bias = self.edit.bias(attn, hidden_states, text)
-            attention_mask = bias if attention_mask is None else attention_mask + bias
-        more = {} if ip_adapter_masks is None else {"ip_adapter_masks": ip_adapter_masks}
-        return self.inner(attn, hidden_states, encoder_hidden_states, attention_mask, temb, **more)
-
-
-@contextmanager
-def biased_cross_attention(unet: Any, edit: AttentionEdit) -> Generator[None]:
-    """Apply `edit` in all attn2 layers of `unet` inside the block; restore them always."""
-    saved: Mapping[str, Any] = dict(unet.attn_processors)
-    # set_attn_processor empties the dictionary it is given.
-    unet.set_attn_processor(
-        {
-            name: BiasedCrossAttention(inner, edit) if name.endswith("attn2.processor") else inner
-            for name, inner in saved.items()
-        }
-    )
-    try:
-        yield
-    finally:
-        unet.set_attn_processor(dict(saved))
+    def _peaks(self, query: Tensor, key: Tensor) -> Tensor:
+        """(rows, T) f(sigma) m_j; what tokens of no layer get does not matter."""
+        scale = self.strength / math.sqrt(query.shape[-1])
+        if key.shape[2] <= _MANY_COLUMNS:
+            return (query @ key.transpose(-1, -2)).amax(dim=(1, 2)).float() * scale
+        own = self.weights.tokens
+        peaks = torch.zeros(self.rows, key.shape[2], device=key.device)
+        found = (query @ key[:, :, own].transpose(-1, -2)).amax(dim=(1, 2))
+        peaks[:, own] = found.float() * scale
+        return peaks

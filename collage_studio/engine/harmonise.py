@@ -7,11 +7,13 @@ import numpy as np
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Size
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document, LayerKind, RunSettings
 from collage_studio.document.noise_map import noise_map
+from collage_studio.engine.api import BadRequest
 from collage_studio.engine.families.base import Family
+from collage_studio.engine.looks import widths_of
 from collage_studio.engine.plan import Masks, RunPlan
-from collage_studio.engine.text_plan import plan_text
+from collage_studio.engine.text_plan import plan_text, shown_layers
 from collage_studio.engine.workspace import Workspace
 
 
@@ -19,15 +21,30 @@ def plan_harmonise(document: Document, settings: RunSettings, family: Family) ->
     """Fit all layers to each other; kept pixels are those of the composite."""
     composite = np.ascontiguousarray(composite_picture(document)[..., :3])
     space = workspace_of(document.size, settings, family)
+    text = plan_text(document, widths_of(family))
+    noise = np.asarray(noise_map(document, settings), np.float32)
+    is_blank = not shows_pictures(document) and bool((noise == 1.0).all())
+    if is_blank and not text.caption.strip():
+        raise BadRequest(
+            "There is nothing to draw yet. Write a caption, give a layer a text or add a picture."
+        )
     return RunPlan(
         document=document,
         settings=settings,
         workspace=space,
-        text=plan_text(document),
+        text=text,
         base=composite,
         start=composite,
-        noise=np.asarray(noise_map(document, settings), np.float32),
+        noise=noise,
         masks=region_masks(document, space),
+        is_blank=is_blank,
+    )
+
+
+def shows_pictures(document: Document) -> bool:
+    """Whether any layer with pixels is visible; layout layers and the canvas have none."""
+    return any(
+        layer.kind in (LayerKind.PICTURE, LayerKind.FILL) for layer in shown_layers(document)
     )
 
 

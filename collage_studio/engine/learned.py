@@ -51,6 +51,17 @@ def overwritten(
             handle.remove()
 
 
+PLACEHOLDER = "a"
+"""Stands for one learned vector: one token for every tokenizer, and harmless where it is read."""
+
+
+def placeholders(count: int) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Placeholder words with a space behind each, and their characters [start, end)."""
+    step = len(PLACEHOLDER) + 1
+    places = tuple((step * i, step * i + len(PLACEHOLDER)) for i in range(count))
+    return (PLACEHOLDER + " ") * count, places
+
+
 def tokens_at(offsets: Sequence[tuple[int, int]], place: tuple[int, int]) -> list[int]:
     """The tokens whose characters overlap [start, end)."""
     return [

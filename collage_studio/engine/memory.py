@@ -13,6 +13,12 @@ from collage_studio.engine.api import BadRequest, OutOfMemory
 _BYTES_PER_PIXEL = 2000
 """Measured order of magnitude for one seed with guidance in half precision (SD 1.5)."""
 
+_AUTOENCODER_BYTES_PER_PIXEL = 2600
+"""Its widest layers hold 128 channels of float32 for each pixel, several times over."""
+
+_PIXELS_AT_ONCE = 6_000_000
+"""The same where free memory is not known: about 16 GB."""
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """The device for "auto", "cpu", "cuda" (also ROCm), "cuda:1", "mps"."""
@@ -32,9 +38,41 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def network_dtype(device: torch.device) -> torch.dtype:
-    """The type the denoising network runs in."""
-    return torch.float32 if device.type == "cpu" else torch.float16
+def network_dtype(device: torch.device, *, wide: bool = False) -> torch.dtype:
+    """The type the denoising network runs in.
+
+    Args:
+        wide: its numbers leave the range of float16, as those of joint transformers do.
+    """
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if wide else torch.float16
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that a network call may use; None where that is not known."""
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return None
+
+
+def needs_tiles(device: torch.device, pixels: int) -> bool:
+    """Whether a picture of so many pixels goes through the autoencoder in pieces.
+
+    Pieces need little memory and change the picture a little, so they are for when it is short.
+    """
+    free = free_bytes(device)
+    if free is None:
+        return pixels > _PIXELS_AT_ONCE
+    return pixels * _AUTOENCODER_BYTES_PER_PIXEL > free
+
+
+def t5_dtype(network: torch.dtype) -> torch.dtype:
+    """The type T5 runs in: its activations leave the range of float16."""
+    return torch.bfloat16 if network == torch.float16 else network
 
 
 def seeds_at_once(device: torch.device) -> int:

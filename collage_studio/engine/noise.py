@@ -6,12 +6,19 @@ ancestral step. A crop sees the canvas's noise, so neither device, batch nor cro
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
+
+
+def keyed_generator(seed: int, *key: object) -> torch.Generator:
+    """A generator for one purpose of a seed: draws do not depend on the order of others."""
+    digest = hashlib.sha256(repr((seed, *key)).encode()).digest()
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 class CanvasNoise:
@@ -26,6 +33,7 @@ class CanvasNoise:
         device: torch.device | None = None,
     ) -> None:
         self._generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        self.seeds = len(seeds)
         self._shape = (1, channels, *grid.shape)
         self._window = window.slices
         self._device = device or torch.device("cpu")

@@ -14,6 +14,8 @@ from collage_studio.engine.families.base import Family
 
 _RIDGE = 1e-3
 _LONGEST_PX = 256
+_FLAT = 0.02
+_COLOUR_CELLS = 32
 
 
 class LinearPreview:
@@ -22,6 +24,8 @@ class LinearPreview:
     def __init__(self, family: Family, picture: Tensor) -> None:
         """Fit on recoloured copies of `picture` (1, 3, H, W) in [-1, 1]."""
         self._factor = family.factor
+        if float(picture.std(dim=(2, 3)).max()) < _FLAT:
+            picture = _colours(family.factor)
         features, blocks = zip(
             *(self._pair(family, example) for example in _examples(picture, family.factor)),
             strict=True,
@@ -48,6 +52,14 @@ def _neighbourhoods(latent: Tensor) -> Tensor:
     """(1, C, h, w) to (h w, 9 C + 1): each cell with its neighbours and a constant."""
     around = functional.unfold(functional.pad(latent, (1, 1, 1, 1), mode="replicate"), 3)[0].T
     return torch.cat([around, torch.ones(len(around), 1)], dim=1)
+
+
+def _colours(factor: int) -> Tensor:
+    """(1, 3, H, W) soft colours, for canvases that show nothing to learn colours from."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    coarse = torch.rand(1, 3, 8, 8, generator=generator) * 2.0 - 1.0
+    side = _COLOUR_CELLS * factor
+    return functional.interpolate(coarse, (side, side), mode="bicubic").clamp(-1.0, 1.0)
 
 
 def _examples(picture: Tensor, factor: int) -> list[Tensor]:

@@ -82,7 +82,8 @@ class RegionWeights:
         masks = torch.stack([region.mask for region in regions]).to(device)
         peaks = torch.tensor([region.peak for region in regions], device=device)
         self._levels = self._pyramid(masks, peaks)
-        self._weights: dict[int, Tensor] = {}
+        self._weights: dict[tuple[int, int], Tensor] = {}
+        self._bias: dict[tuple[int, ...], Tensor] = {}
 
     @staticmethod
     def _pyramid(masks: Tensor, peaks: Tensor) -> Mapping[int, Tensor]:
@@ -93,19 +94,36 @@ class RegionWeights:
                 return levels
             masks = halved(masks)
 
-    def mask_at(self, queries: int) -> Tensor:
+    def mask_at(self, pixels: int) -> Tensor:
         """(R, h', w') masks of the resolution with that many pixels."""
-        if queries not in self._levels:
+        if pixels not in self._levels:
             raise ValueError(
-                f"An attention layer has {queries} pixels; the window has levels of "
+                f"An attention layer has {pixels} pixels; the window has levels of "
                 f"{sorted(self._levels, reverse=True)}."
             )
-        return self._levels[queries]
+        return self._levels[pixels]
 
-    def at(self, queries: int) -> Tensor:
-        """(queries, J) weights at the attention layer with that many pixels."""
-        if queries not in self._weights:
-            masks = self.mask_at(queries).flatten(1).T  # (n, R)
+    def at(self, pixels: int, columns: int) -> Tensor:
+        """(pixels, columns) weights of the text's columns; 0 for tokens of no layer."""
+        key = (pixels, columns)
+        if key not in self._weights:
+            masks = self.mask_at(pixels).flatten(1).T  # (n, R)
             weights = self._inside * masks - self._outside * (1.0 - masks)
-            self._weights[queries] = weights[:, self._owner]
-        return self._weights[queries]
+            spread = torch.zeros(pixels, columns, device=weights.device)
+            spread[:, self.tokens] = weights[:, self._owner]
+            self._weights[key] = spread
+        return self._weights[key]
+
+    def bias_of(self, peaks: Tensor, pixels: int, batch: int) -> Tensor:
+        """(batch, 1, pixels, T): peaks (rows, T) times weights, zeros in the rows before them.
+
+        The same memory is used for every layer of that size, as one bias is read before the next
+        is made.
+        """
+        key = (batch, pixels, *peaks.shape)
+        if key not in self._bias:
+            shape = (batch, 1, pixels, peaks.shape[1])
+            self._bias[key] = torch.zeros(shape, device=peaks.device)
+        weights = self.at(pixels, peaks.shape[1])
+        torch.mul(peaks[:, None, None], weights, out=self._bias[key][-len(peaks) :])
+        return self._bias[key]

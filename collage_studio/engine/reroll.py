@@ -16,11 +16,12 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import change_layers
 from collage_studio.document.geometry import Rect
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, RunSettings, Start
+from collage_studio.document.model import Document, Layer, Mask, RunSettings, Start
 from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import BadRequest, Picture, RerollRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import region_masks, workspace_of
+from collage_studio.engine.looks import widths_of
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.text_plan import plan_text
 from collage_studio.engine.workspace import Floats
@@ -30,14 +31,20 @@ CONTEXT_PX = 32
 
 
 def plan_reroll(request: RerollRequest, family: Family) -> RunPlan:
-    """Make the request's layers anew; raise `BadRequest` if there is nothing to make."""
+    """Make the request's layers, and what it names beside them, anew.
+
+    Raises:
+        BadRequest: there is nothing to make.
+    """
     document, settings = request.document, request.settings
     layers = [layer for i in request.layer_ids if (layer := document.find(i)) is not None]
-    if not layers:
+    if not layers and request.also is None:
         raise BadRequest("The layer to re-roll is no longer in the collage.")
     ids = tuple(layer.id for layer in layers)
     is_blank = request.start is Start.NOISE
     noise = _noise_of(document, settings, ids, is_blank=is_blank)
+    if request.also is not None:
+        noise = np.maximum(noise, _noise_beside(document, request.also))
     space = workspace_of(document.size, settings, family)
     cells = _touched(space.cells(space.shrink(noise)))
     if cells is None:
@@ -57,7 +64,7 @@ def plan_reroll(request: RerollRequest, family: Family) -> RunPlan:
             least_px=family.native_px // 2,
             alignment=family.alignment,
         ),
-        text=plan_text(document),
+        text=plan_text(document, widths_of(family)),
         base=base,
         start=start,
         noise=noise,
@@ -66,10 +73,19 @@ def plan_reroll(request: RerollRequest, family: Family) -> RunPlan:
     )
 
 
+def _noise_beside(document: Document, also: Mask) -> Floats:
+    """What may change beside the layers, (H, W) in [0, 1]."""
+    if also.size != document.size:
+        raise BadRequest("The canvas has a new size since this run was made. Run it again.")
+    return also.values.astype(np.float32) / np.float32(255.0)
+
+
 def _noise_of(
     document: Document, settings: RunSettings, ids: Sequence[str], *, is_blank: bool
 ) -> Floats:
     """The map of a re-roll at canvas size; pure noise where the start is blank."""
+    if not ids:
+        return np.zeros(document.size.shape, np.float32)
     if is_blank:
         inside = [part.id for i in ids if (layer := document.find(i)) for part in layer.walk()]
         document = change_layers(document, inside, lambda layer: replace(layer, noise=1.0))
@@ -110,6 +126,8 @@ def _with_cutouts(
 
 
 def _nothing_to_do(layers: Sequence[Layer]) -> str:
+    if not layers:
+        return "Nothing of these layers is visible on the canvas, so there is nothing to do."
     name = layers[0].name
     if all(layer.noise == 0 for layer in layers):
         return f"“{name}” has noise 0, so a re-roll changes nothing. Raise its noise first."

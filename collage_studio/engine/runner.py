@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from collage_studio import __version__
 from collage_studio.document.geometry import Rect
-from collage_studio.document.model import Recipe, Start
+from collage_studio.document.model import Recipe
 from collage_studio.document.noise_map import run_layers
 from collage_studio.engine.api import (
     BadRequest,
@@ -19,8 +21,10 @@ from collage_studio.engine.api import (
     EngineError,
     Event,
     Finished,
+    LearnRequest,
     OutOfMemory,
     Picture,
+    PictureRequest,
     Previewed,
     Produced,
     Request,
@@ -30,6 +34,7 @@ from collage_studio.engine.api import (
     describe_layers,
 )
 from collage_studio.engine.cancel import IsCancelled, Stopped, check, stoppable
+from collage_studio.engine.extras import Extras, ExtrasShelf
 from collage_studio.engine.families.base import Encoded, Family, ReadText
 from collage_studio.engine.finish import (
     as_floats,
@@ -40,6 +45,9 @@ from collage_studio.engine.finish import (
     source_detail,
 )
 from collage_studio.engine.harmonise import plan_harmonise
+from collage_studio.engine.learning import learn
+from collage_studio.engine.loading.hub import fetch, is_cached, is_hub_id
+from collage_studio.engine.looks import learned_words, widths_of
 from collage_studio.engine.memory import (
     choose_device,
     explained_memory,
@@ -47,33 +55,56 @@ from collage_studio.engine.memory import (
     release,
     seeds_at_once,
 )
-from collage_studio.engine.methods import collage_diffusion
-from collage_studio.engine.methods.collage_diffusion import Materials, Setup
+from collage_studio.engine.methods import (
+    collage_diffusion,
+    dense_diffusion,
+    multi_diffusion,
+    noise_collage,
+)
+from collage_studio.engine.methods.collage_diffusion import Materials
+from collage_studio.engine.methods.contract import Method, Setup
 from collage_studio.engine.models import load_model
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.preview import LinearPreview
 from collage_studio.engine.recent import Recent
 from collage_studio.engine.reroll import plan_reroll
-from collage_studio.engine.text_plan import skipped_warning
+from collage_studio.engine.text_plan import own_text, skipped_warning
 from collage_studio.engine.workspace import Floats
 
-METHODS = {"collage_diffusion": collage_diffusion}
+METHODS: dict[str, Method] = {
+    "collage_diffusion": collage_diffusion,
+    "noise_collage": noise_collage,
+    "multi_diffusion": multi_diffusion,
+    "dense_diffusion": dense_diffusion,
+}
 
 
 class Engine:
     """Runs requests one after the other and keeps the last model loaded."""
 
     def __init__(
-        self, device: str = "auto", *, batch: int = 0, allow_download: bool = False
+        self,
+        device: str = "auto",
+        *,
+        batch: int = 0,
+        allow_download: bool = False,
+        precision: str = "auto",
     ) -> None:
-        """Choose a device ("auto", "cpu", "cuda", "mps") and seeds per batch (0 = by device)."""
+        """Choose a device ("auto", "cpu", "cuda", "mps") and seeds per batch (0 = by device).
+
+        Args:
+            allow_download: a model that is named by a hub id may be fetched.
+            precision: "auto", "fp32", "fp16" or "bf16".
+        """
         self.device = choose_device(device)
         self._batch = batch or seeds_at_once(self.device)
         self._allow_download = allow_download
+        self._precision = precision
         self._models: Recent[str, Family] = Recent(1)
         self._previews: Recent[str, LinearPreview] = Recent(2)
         self._texts: Recent[tuple[str, str], ReadText] = Recent(64)
-        self._encoded: Recent[tuple[str, str], Encoded] = Recent(4)
+        self._encoded: Recent[tuple[str, str], Encoded] = Recent(16)
+        self._shelf = ExtrasShelf()
 
     def run(self, request: Request, is_cancelled: IsCancelled) -> Iterator[Event]:
         """Yield what happens, ending with `Finished` or `Cancelled`; raise `EngineError`.
@@ -82,29 +113,61 @@ class Engine:
             is_cancelled: polled between and within steps; the run ends soon after it says True.
         """
         try:
-            yield from self._events(request, is_cancelled)
+            yield from self._fetched(request.settings.model, is_cancelled)
+            if isinstance(request, LearnRequest):
+                yield from self._learning(request, is_cancelled)
+            else:
+                yield from self._events(request, is_cancelled)
         except Stopped:
             yield Cancelled()
 
+    def _fetched(self, model: str, is_cancelled: IsCancelled) -> Iterator[Event]:
+        """Fetch a model from the hub if it may and has to be."""
+        is_folder = Path(model).expanduser().exists()
+        if self._allow_download and is_hub_id(model) and not is_folder and not is_cached(model):
+            yield from fetch(model, is_cancelled)
+
+    def _learning(self, request: LearnRequest, is_cancelled: IsCancelled) -> Iterator[Event]:
+        check(is_cancelled)
+        with explained_memory(self.device, 0):
+            family = self.family(request.settings.model)
+        estimate = needed_mb(family.weight_bytes, family.native_px**2, 2 * len(request.layer_ids))
+        with explained_memory(self.device, estimate):
+            yield from learn(family, request, is_cancelled)
+
     @torch.inference_mode()
-    def _events(self, request: Request, is_cancelled: IsCancelled) -> Iterator[Event]:
+    def _events(self, request: PictureRequest, is_cancelled: IsCancelled) -> Iterator[Event]:
         request = _checked(request)
         check(is_cancelled)
         with explained_memory(self.device, 0):
             family = self.family(request.settings.model)
         plan = _plan(request, family)
+        with self._shelf.attached(family, plan) as extras:
+            yield from self._planned(request, family, plan, extras, is_cancelled)
+
+    def _planned(
+        self,
+        request: PictureRequest,
+        family: Family,
+        plan: RunPlan,
+        extras: Extras,
+        is_cancelled: IsCancelled,
+    ) -> Iterator[Event]:
         estimate = self._estimate_mb(family, plan, 1)
         with (
             explained_memory(self.device, estimate),
             stoppable(family.watched_modules(), is_cancelled),
         ):
-            materials = self._materials(family, plan)
+            materials = self._materials(family, plan, extras)
             preview = self._preview(family, plan)
             detail = _detail(family, plan, materials)
-        setup = METHODS[plan.settings.method].prepare(family, plan, materials)
+        method = METHODS[plan.settings.method]
+        setup = method.prepare(family, plan, materials)
+        read = {plan.text.caption: materials.caption, **materials.texts}.values()
         warnings = [
-            *plan.text.warnings,
-            skipped_warning(materials.caption.skipped, family.text_limit),
+            *method.warnings(plan),
+            *extras.warnings,
+            *(skipped_warning(text.skipped, family.text_limit) for text in read),
         ]
         yield Started(request.seeds, setup.steps, tuple(w for w in warnings if w))
         run = _Run(self.device, request, family, plan, setup, preview, detail, is_cancelled)
@@ -116,10 +179,12 @@ class Engine:
         """The loaded model; another one is let go first."""
 
         def load() -> Family:
-            for cache in (self._models, self._previews, self._texts, self._encoded):
+            for cache in (self._models, self._previews, self._texts, self._encoded, self._shelf):
                 cache.clear()
             release(self.device)
-            return load_model(model, self.device, allow_download=self._allow_download)
+            # Weights that are made in inference mode could never take part in learning.
+            with torch.inference_mode(False):
+                return load_model(model, self.device, precision=self._precision)
 
         return self._models.get(model, load)
 
@@ -127,15 +192,22 @@ class Engine:
         pixels = plan.workspace.pixels
         return needed_mb(family.weight_bytes, pixels.width * pixels.height, seeds)
 
-    def _materials(self, family: Family, plan: RunPlan) -> Materials:
+    def _materials(self, family: Family, plan: RunPlan, extras: Extras) -> Materials:
         def read(text: str) -> ReadText:
-            key = (plan.settings.model, text)
-            return self._texts.get(key, lambda: family.read_text(text))
+            told, places = text, plan.text.looks
+            if text != plan.text.caption:
+                told, places = own_text(plan.document, text, widths_of(family))
+            looks = "".join(place.look.key for place in places)
+            key = (plan.settings.model, f"{extras.text_key}{looks}{told}")
+            words = learned_words(places, family.device)
+            return self._texts.get(key, lambda: family.read_text(told, words))
 
         picture = _window_tensor(plan, plan.start)
         key = (plan.settings.model, _content_key(picture))
         encoded = self._encoded.get(key, lambda: family.encode(picture))
-        return Materials(read(plan.text.caption), read(plan.settings.avoid), encoded)
+        texts = {text: read(text) for text in METHODS[plan.settings.method].texts(plan)}
+        avoid = read(plan.settings.avoid)
+        return Materials(read(plan.text.caption), avoid, encoded, extras.told(avoid), texts)
 
     def _preview(self, family: Family, plan: RunPlan) -> LinearPreview:
         return self._previews.get(
@@ -150,7 +222,7 @@ class _Run:
     def __init__(
         self,
         device: torch.device,
-        request: Request,
+        request: PictureRequest,
         family: Family,
         plan: RunPlan,
         setup: Setup,
@@ -222,20 +294,28 @@ class _Run:
         return None if self._is_whole else self._plan.workspace.canvas_box
 
     def _recipe(self, seed: int) -> Recipe:
-        request, is_reroll = self._request, isinstance(self._request, RerollRequest)
-        return Recipe(
-            kind="reroll" if is_reroll else "harmonise",
+        request = self._request
+        recipe = Recipe(
+            kind="harmonise",
             seed=seed,
             settings=request.settings,
-            caption=self._plan.text.caption,
-            layer_ids=request.layer_ids if isinstance(request, RerollRequest) else (),
-            start=request.start if isinstance(request, RerollRequest) else Start.CURRENT,
+            caption=self._plan.text.written,
             layers=describe_layers(request.document),
             app_version=__version__,
         )
+        if not isinstance(request, RerollRequest):
+            return recipe
+        return replace(
+            recipe,
+            kind="mix" if request.taken else "reroll",
+            layer_ids=request.layer_ids,
+            start=request.start,
+            also=request.also.key if request.also else "",
+            taken=request.taken,
+        )
 
 
-def _checked(request: Request) -> Request:
+def _checked(request: PictureRequest) -> PictureRequest:
     """The request, or the re-roll that the document's marks make of it."""
     if not request.seeds:
         raise BadRequest("A run needs at least one seed.")
@@ -249,7 +329,7 @@ def _checked(request: Request) -> Request:
     return request
 
 
-def _plan(request: Request, family: Family) -> RunPlan:
+def _plan(request: PictureRequest, family: Family) -> RunPlan:
     if isinstance(request, RerollRequest):
         return plan_reroll(request, family)
     return plan_harmonise(request.document, request.settings, family)

@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from collage_studio.engine.api import BadRequest
+
 LEAST_SIGNAL = 2.0**-12
 """What diffusers leaves of the signal at the first step of a zero-SNR schedule."""
 
@@ -43,25 +45,32 @@ class Schedule:
         timesteps: (N,) what the network is told.
         before: N levels, of x when step i begins.
         after: N levels, of x when step i is done.
+        rounds_up: a part of a step counts as one, as in the stock pipelines of Stable Diffusion 3
+            and FLUX; those of the older families leave it out.
+        start: what pure noise is multiplied with where a run begins with nothing else.
     """
 
     sampler: str
     timesteps: Tensor
     before: tuple[Level, ...]
     after: tuple[Level, ...]
+    rounds_up: bool = False
+    start: float = 1.0
 
     def __len__(self) -> int:
         return len(self.before)
 
     def first_step(self, strength: float) -> int:
         """The step a run of this strength [0, 1] begins with; N if it has none."""
-        return len(self) - min(int(len(self) * strength), len(self))
+        wanted = min(len(self) * strength, len(self))
+        return int(len(self) - wanted) if self.rounds_up else len(self) - int(wanted)
 
     def first_steps(self, strengths: Tensor) -> Tensor:
         """`first_step` of each pixel of a strength map, int64 of the same shape."""
         # The map is float32: 0.7 arrives as 0.69999999, one step short.
         exact = torch.round(strengths.double(), decimals=6)
-        return len(self) - (exact * len(self)).long().clamp(0, len(self))
+        wanted = (exact * len(self)).clamp(0, len(self))
+        return (len(self) - wanted).long() if self.rounds_up else len(self) - wanted.long()
 
 
 class Sampler(Protocol):
@@ -134,7 +143,7 @@ class DpmSolver2M:
     ) -> Tensor:
         """First order on the first and the last step, second order between."""
         here, after = schedule.before[index], schedule.after[index]
-        ratio = after.sigma / here.sigma
+        gain = after.a - here.a * after.b / here.b
         estimate = x0
         if self._previous is not None and after.sigma > 0:
             h = math.log(here.sigma / after.sigma)
@@ -144,7 +153,7 @@ class DpmSolver2M:
                 slope = torch.where(self._fresh, torch.zeros_like(slope), slope)
             estimate = x0 + 0.5 * slope
         self._previous, self._previous_sigma, self._fresh = x0, here.sigma, None
-        return (after.b / here.b) * x + after.a * (1.0 - ratio) * estimate
+        return (after.b / here.b) * x + gain * estimate
 
     def forget(self, where: Tensor) -> None:
         """Make the next step first order `where`."""
@@ -156,3 +165,9 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "dpmpp_2m": DpmSolver2M,
     "ddim": Ddim,
 }
+
+
+def check_sampler(name: str) -> None:
+    """Raise `BadRequest` unless there is a sampler of that name; all families have the same."""
+    if name not in SAMPLERS:
+        raise BadRequest(f"There is no sampler {name!r}; use one of {', '.join(SAMPLERS)}.")

@@ -2,28 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from collage_studio.document.looks import Look, fits
 from collage_studio.document.model import CaptionSpan, Document, Layer
+from collage_studio.engine.learned import placeholders
+
+
+@dataclass(frozen=True, slots=True)
+class LookPlace:
+    """A learned look in a text: vector i stands for characters [start, end) of place i."""
+
+    look: Look
+    places: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """The caption as the model receives it; `spans` are ranges of its characters."""
+    """The caption as the model receives it; `spans` are ranges of its characters.
+
+    Args:
+        looks: placeholders of learned looks; they stand before a layer's text, within its span.
+        written: the caption without placeholders, as recipes keep it.
+    """
 
     caption: str
     spans: tuple[CaptionSpan, ...]
     warnings: tuple[str, ...] = ()
+    looks: tuple[LookPlace, ...] = ()
+    written: str = ""
 
 
-def plan_text(document: Document) -> TextPlan:
-    """The written caption; the layers' texts joined by commas where the caption is empty."""
+def plan_text(document: Document, widths: Mapping[str, int] | None = None) -> TextPlan:
+    """The written caption; the layers' texts joined by commas where the caption is empty.
+
+    Args:
+        widths: of the model's learnable words by encoder; None leaves learned looks out.
+    """
     caption, spans = document.written_caption()
-    if caption.strip():
-        return TextPlan(caption, spans, _warnings(document, spans))
-    caption, spans = _joined_texts(document)
-    return TextPlan(caption, spans)
+    warnings = _warnings(document, spans) if caption.strip() else ()
+    if not caption.strip():
+        caption, spans = _joined_texts(document)
+    plan = TextPlan(caption, spans, warnings, written=caption)
+    return plan if widths is None else _with_looks(plan, document, widths)
+
+
+def _with_looks(plan: TextPlan, document: Document, widths: Mapping[str, int]) -> TextPlan:
+    """Placeholders before the text of each layer that has a look this model can read."""
+    text, done, spans, looks = "", 0, list[CaptionSpan](), list[LookPlace]()
+    misfits: dict[str, None] = {}
+    for span in plan.spans:
+        layer = document.find(span.layer_id)
+        look = layer.look if layer else None
+        if look is not None and layer is not None and not fits(look, widths):
+            misfits[layer.name] = None
+            look = None
+        text += plan.caption[done : span.start]
+        start = len(text)
+        if look is not None:
+            words, place = look_before("", look)
+            looks.append(_moved(place, start))
+            text += words
+        text += plan.caption[span.start : span.end]
+        spans.append(CaptionSpan(span.layer_id, start, len(text)))
+        done = span.end
+    caption = text + plan.caption[done:]
+    warnings = (*plan.warnings, *_misfit_warning(tuple(misfits)))
+    return replace(plan, caption=caption, spans=tuple(spans), looks=tuple(looks), warnings=warnings)
+
+
+def look_before(text: str, look: Look) -> tuple[str, LookPlace]:
+    """`text` with the look's placeholders before it."""
+    words, places = placeholders(look.count)
+    return words + text, LookPlace(look, places)
+
+
+def own_text(
+    document: Document, text: str, widths: Mapping[str, int]
+) -> tuple[str, tuple[LookPlace, ...]]:
+    """A layer's text read by itself: with the look of the first layer that says these words."""
+    for layer in document.walk():
+        if layer.look is not None and layer.text.strip() == text and fits(layer.look, widths):
+            told, place = look_before(text, layer.look)
+            return told, (place,)
+    return text, ()
+
+
+def _moved(place: LookPlace, by: int) -> LookPlace:
+    return LookPlace(place.look, tuple((start + by, end + by) for start, end in place.places))
+
+
+def _misfit_warning(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    verb, it = ("was", "it is") if len(names) == 1 else ("were", "they are")
+    looks = "look" if len(names) == 1 else "looks"
+    return (
+        f"The {looks} of {listed(names)} {verb} learned with another kind of model, so {it} "
+        "left out. Learn again with this one.",
+    )
 
 
 def _joined_texts(document: Document) -> tuple[str, tuple[CaptionSpan, ...]]:
@@ -59,7 +137,7 @@ def _warnings(document: Document, spans: Sequence[CaptionSpan]) -> tuple[str, ..
     ]
     if not unheard:
         return ()
-    names, verb = _listed(unheard), "is" if len(unheard) == 1 else "are"
+    names, verb = listed(unheard), "is" if len(unheard) == 1 else "are"
     its = "its text has" if len(unheard) == 1 else "their texts have"
     return (f"{names} {verb} not in the caption, so {its} no effect. Add the chip to use it.",)
 
@@ -74,7 +152,8 @@ def skipped_warning(skipped: str, limit: int) -> str:
     return f"The model reads about {limit} words; the last {last} skipped: “{shown}”."
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names in quotes with commas and an "and"; more than three are counted."""
     quoted = [f"“{name}”" for name in names[:3]]
     if len(names) > 3:
         quoted.append(f"{len(names) - 3} more")

@@ -84,10 +84,10 @@ def measure(folder: Path, layers: int = LAYERS, side: int = SIDE) -> SaveTimes:
     """Save, change one layer, save again, load; in `folder`."""
     document = bench_document(layers, side)
     path = folder / "bench.collage"
-    full = _seconds(lambda: save_collage(document, path))
+    full = measured(lambda: save_collage(document, path))
     changed = _with_one_changed(document, side)
-    one_changed = _seconds(lambda: save_collage(changed, path))
-    load = _seconds(lambda: load_collage(path))
+    one_changed = measured(lambda: save_collage(changed, path))
+    load = measured(lambda: load_collage(path))
     return SaveTimes(full, one_changed, load, path.stat().st_size)
 
 
@@ -96,7 +96,8 @@ def _with_one_changed(document: Document, side: int) -> Document:
     return document.with_layers(replace(first, raster=textured_cutout(999, side)), *others)
 
 
-def _seconds(work: Callable[[], object]) -> Seconds:
+def measured(work: Callable[[], object]) -> Seconds:
+    """How long `work` takes."""
     started, used = time.perf_counter(), time.process_time()
     work()
     return Seconds(time.perf_counter() - started, time.process_time() - used)

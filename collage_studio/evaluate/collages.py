@@ -1,4 +1,7 @@
-"""Collages made from sticker-world scenes: the background lit, the cutouts flat and unshadowed."""
+"""Collages made from sticker-world scenes: the background lit, the cutouts flat and unshadowed.
+
+In the collages with an unusual look one object is recoloured and patterned as no word tells.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,21 @@ from collage_studio.document.model import (
     RunSettings,
 )
 from collage_studio.starter.render import CANVAS, cutouts, render_background
-from collage_studio.starter.world import BACKGROUNDS, Scene, caption_parts
+from collage_studio.starter.world import (
+    BACKGROUNDS,
+    OBJECTS,
+    Placed,
+    Scene,
+    caption_parts,
+    compose_caption,
+    object_kind,
+)
 
 BACKDROP = "backdrop"
 """Id of the bottom picture layer."""
+
+UNUSUAL_LOOKS = 8
+"""How many unusual looks there are: each is learned once, whatever the number of collages."""
 
 
 def object_id(index: int) -> str:
@@ -61,6 +75,46 @@ def collage_of(scene: Scene, *, noise: float, size: int = CANVAS) -> Document:
         caption=_caption(scene, place),
         settings=RunSettings(detail=0.0),
     )
+
+
+def scene_of(seed: int) -> Scene:
+    """The ladder's scene for a held-out seed: two to four objects."""
+    return Scene.from_seed(seed, min_objects=2)
+
+
+def unusual_names() -> tuple[str, ...]:
+    """The objects that have an unusual look; the one at place i has look i + 1."""
+    standing = [kind.name for kind in OBJECTS if not kind.floats]
+    drawn = np.random.default_rng(12).permutation(len(standing))[:UNUSUAL_LOOKS]
+    return tuple(standing[int(index)] for index in drawn)
+
+
+def unusual_scene(seed: int) -> Scene:
+    """The ladder's scene with one object, drawn by seed, in place of which stands an unusual one.
+
+    All other objects, the place and the light are those of `scene_of`.
+    """
+    scene = scene_of(seed)
+    rng = np.random.default_rng([seed, 5])
+    index = int(rng.integers(len(scene.objects)))
+    others = {placed.name for place, placed in enumerate(scene.objects) if place != index}
+    free = [look for look, name in enumerate(unusual_names(), 1) if name not in others]
+    unusual = _in_look(scene.objects[index], int(rng.choice(free)), float(rng.uniform(0.7, 0.92)))
+    objects = list(scene.objects)
+    objects[index] = unusual
+    objects.sort(key=lambda placed: placed.base)
+    phrases = [placed.phrase for placed in objects]
+    words = np.random.default_rng([seed, 2])
+    caption = compose_caption(words, phrases, scene.background, scene.lighting)
+    return replace(scene, objects=tuple(objects), caption=caption)
+
+
+def _in_look(placed: Placed, look: int, ground: float) -> Placed:
+    """An object with this look in the same place, of its own usual height, on the ground."""
+    old, new = object_kind(placed.name), object_kind(unusual_names()[look - 1])
+    height = placed.height * new.height / old.height
+    base = ground if old.floats else placed.base
+    return replace(placed, name=new.name, look=look, height=height, base=base)
 
 
 def with_noise(document: Document, noise: float, layer_ids: frozenset[str]) -> Document:

@@ -125,6 +125,13 @@ class Judge:
             )
 
     @torch.inference_mode()
+    def chances(self, crops: Sequence[Picture], at_once: int = 256) -> npt.NDArray[np.float32]:
+        """(crops, names) probabilities for crops as `cut_square` makes them."""
+        parts = [crops[i : i + at_once] for i in range(0, len(crops), at_once)]
+        told = [self.net(as_batch(part)).softmax(1).numpy() for part in parts]
+        return np.concatenate(told) if told else np.zeros((0, len(self.names)), np.float32)
+
+    @torch.inference_mode()
     def found(self, picture: Picture, masks: Sequence[Floats]) -> list[str]:
         """What the judge sees at each mask: an object's name, or "nothing"."""
         if not masks:

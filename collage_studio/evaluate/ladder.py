@@ -1,55 +1,50 @@
-"""The ladder: GH, GH+CA and GH+CA+LN on the same held-out collages, measured against the truth.
+"""The ladder: what the engine is asked for on each rung, and the pictures it answers with.
 
 Pasting alone stands below the first rung, the world's own lit rendering above the last.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
 
 from collage_studio.document.compositing import composite_picture
-from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document
-from collage_studio.engine.api import Event, HarmoniseRequest, Picture, Produced, Request
+from collage_studio.document.edits import change_layers
+from collage_studio.document.extras import RunExtras
+from collage_studio.document.looks import Look
+from collage_studio.document.model import Document, Layer, Raster, Recipe, Start, Variation
+from collage_studio.document.suggesting import with_suggestions
+from collage_studio.engine.api import (
+    Event,
+    HarmoniseRequest,
+    Picture,
+    Produced,
+    Request,
+    RerollRequest,
+)
 from collage_studio.evaluate.collages import (
     BACKDROP,
     collage_of,
     kept_half,
     object_id,
+    scene_of,
+    unusual_scene,
     with_noise,
     with_words,
 )
-from collage_studio.evaluate.judge import Judge
-from collage_studio.evaluate.metrics import Floats, appearance, colour_distance
+from collage_studio.evaluate.configurations import RULES, TRUTH, Configuration
 from collage_studio.evaluate.plan import Plan
-from collage_studio.starter.render import render_lit, shadow_zone
+from collage_studio.evaluate.scores import Likeness, Namer, Scores, Yardstick
+from collage_studio.starter.render import render_lit
 from collage_studio.starter.world import Scene
 
-FEWEST_VISIBLE = 200.0
-"""Pixels of an object that must be visible for it to count."""
-
-
-NO_SHADOW = 0.02
-"""Darkening below which a place counts as unshadowed."""
-
-
-class Rung(StrEnum):
-    """What is measured, from the bottom up."""
-
-    PASTE = "paste-only"
-    GH = "GH"
-    CA = "GH+CA"
-    LN = "GH+CA+LN"
-    TRUTH = "truth"
-
-
-RUNS = (Rung.GH, Rung.CA, Rung.LN)
+Looks = Mapping[int, Look]
+"""What was learned of each unusual look, by its number."""
 
 
 class Runner(Protocol):
@@ -58,128 +53,157 @@ class Runner(Protocol):
     def run(self, request: Request, is_cancelled: Callable[[], bool]) -> Iterator[Event]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One rung on one collage. The tuples go over the collage's objects, back to front.
+def ladder_scene(seed: int, configuration: Configuration) -> Scene:
+    """The scene of a collage, with its unusual object where the configuration asks for it."""
+    return unusual_scene(seed) if configuration.unusual else scene_of(seed)
 
-    Args:
-        counts: whether enough of the object is visible for it to count.
-        kept: whether the object is one of those with little noise on GH+CA+LN.
-        found: whether the judge sees the right object inside the object's visible mask.
-        appearance: see `metrics.appearance`.
-        objects: low-frequency colour distance to the truth on all objects, 0..441.
-        others: the same on the objects that are not kept.
-        shadows: the same in the shadow zones; NaN where the light casts none.
-        backdrop: the same on the rest.
+
+def document_of(
+    scene: Scene, configuration: Configuration, plan: Plan, looks: Looks | None = None
+) -> Document:
+    """The collage with the noise, the weights and the looks of a configuration.
+
+    Raises:
+        KeyError: a look is wanted that was not learned.
     """
-
-    seed: int
-    rung: Rung
-    counts: tuple[bool, ...]
-    kept: tuple[bool, ...]
-    found: tuple[bool, ...]
-    appearance: tuple[float, ...]
-    objects: float
-    others: float
-    shadows: float
-    backdrop: float
-
-
-@dataclass(frozen=True, slots=True)
-class Climbed:
-    """One collage's pictures and scores, by rung."""
-
-    scene: Scene
-    pictures: dict[Rung, Picture]
-    scores: dict[Rung, Scores]
+    noise = configuration.noise or plan.noise
+    document = with_words(collage_of(scene, noise=noise), plan.words_in, plan.words_out)
+    if configuration.rule:
+        every = [layer.id for layer in document.layers]
+        document = with_suggestions(document, every, RULES[configuration.rule])
+    if configuration.kept_noise is not None:
+        document = with_noise(document, configuration.kept_noise, kept_half(scene))
+    if configuration.learned:
+        document = _with_looks(document, scene, looks or {})
+    settings = plan.settings
+    if not configuration.attention:
+        settings = replace(settings, ca_schedule="off")
+    if configuration.edges:
+        document = _with_control(document, plan.edge)
+        settings = replace(settings, extras=RunExtras(control_model=plan.control))
+    return replace(document, settings=settings)
 
 
-def scene_of(seed: int) -> Scene:
-    """The ladder's scene for a held-out seed: two to four objects."""
-    return Scene.from_seed(seed, min_objects=2)
+def _with_control(document: Document, strength: float) -> Document:
+    """The objects are held by their edges; the backdrop is not."""
+    objects = [layer.id for layer in document.layers if layer.id != BACKDROP]
+    held = change_layers(
+        document, objects, lambda one: replace(one, extras=replace(one.extras, control=strength))
+    )
+    return change_layers(
+        held, [BACKDROP], lambda one: replace(one, extras=replace(one.extras, control=0.0))
+    )
 
 
-def request_of(scene: Scene, rung: Rung, plan: Plan) -> HarmoniseRequest:
-    """What the engine is asked for on a rung; the seed is the scene's on all of them."""
-    document = with_words(collage_of(scene, noise=plan.noise), plan.words_in, plan.words_out)
-    if rung is Rung.LN:
-        document = with_noise(document, plan.kept_noise, kept_half(scene))
-    schedule = "off" if rung is Rung.GH else plan.settings.ca_schedule
-    settings = replace(plan.settings, ca_schedule=schedule)
-    return HarmoniseRequest(replace(document, settings=settings), (scene.seed,), settings)
+def _with_looks(document: Document, scene: Scene, looks: Looks) -> Document:
+    numbers = {object_id(i): placed.look for i, placed in enumerate(scene.objects) if placed.look}
+    return change_layers(
+        document, list(numbers), lambda layer: replace(layer, look=looks[numbers[layer.id]])
+    )
 
 
-def climb(scene: Scene, plan: Plan, engine: Runner, judge: Judge) -> Climbed:
-    """Run and measure all rungs on one collage."""
-    document = collage_of(scene, noise=plan.noise)
-    pictures: dict[Rung, Picture] = {Rung.PASTE: composite_picture(document)}
-    for rung in RUNS:
-        pictures[rung] = _picture_of(engine, request_of(scene, rung, plan))
-    pictures[Rung.TRUTH] = render_lit(scene)
-    yardstick = Yardstick.of(scene, document)
-    scores = {rung: yardstick.measure(rung, picture, judge) for rung, picture in pictures.items()}
-    return Climbed(scene, pictures, scores)
+def request_of(
+    scene: Scene, configuration: Configuration, plan: Plan, looks: Looks | None = None
+) -> HarmoniseRequest:
+    """What the engine is asked for; the seed is the scene's in all configurations."""
+    document = document_of(scene, configuration, plan, looks)
+    return HarmoniseRequest(document, (scene.seed,), document.settings)
 
 
-def _picture_of(engine: Runner, request: HarmoniseRequest) -> Picture:
+def picture_of(engine: Runner, request: Request) -> Picture:
+    """(H, W, 3) of a request for one seed."""
     for event in engine.run(request, lambda: False):
         if isinstance(event, Produced):
             return np.ascontiguousarray(event.picture[..., :3])
     raise RuntimeError("The engine ended without a picture.")
 
 
+def warm_up(engine: Runner, request: HarmoniseRequest) -> None:
+    """Have the engine load what it needs, so that no picture's seconds count it."""
+    settings = replace(request.settings, steps=1)
+    picture_of(engine, replace(request, settings=settings))
+
+
+def one_by_one(engine: Runner, request: HarmoniseRequest) -> Picture:
+    """The baseline of sequential masked inpainting: (H, W, 3).
+
+    The backdrop stays as it is. Each object, back to front, is pasted into the picture so far and
+    painted anew from its cutout inside its own mask, at its own noise, with the whole caption; no
+    object sees those that come after it.
+    """
+    document = request.document
+    objects = [layer.id for layer in document.layers if layer.id != BACKDROP]
+    picture = composite_picture(_only(document, (BACKDROP,)))
+    for count, layer_id in enumerate(objects, 1):
+        shown = _only(document, (BACKDROP, *objects[:count]))
+        recipe = Recipe("harmonise", request.seeds[0], request.settings, "")
+        so_far = Variation("so-far", 1, Raster.from_rgb(picture), recipe)
+        picture = picture_of(
+            engine,
+            RerollRequest(
+                replace(shown, accepted=so_far),
+                (layer_id,),
+                request.seeds,
+                request.settings,
+                Start.ORIGINAL,
+            ),
+        )
+    return picture
+
+
+def _only(document: Document, ids: tuple[str, ...]) -> Document:
+    """The other layers are hidden; the caption still names them."""
+
+    def shown(layer: Layer) -> Layer:
+        return replace(layer, visible=layer.id in ids)
+
+    return document.with_layers(*map(shown, document.layers))
+
+
 @dataclass(frozen=True, slots=True)
-class Yardstick:
-    """What all pictures of one collage are held against."""
+class Climbed:
+    """One collage's pictures and scores, by the key of the configuration."""
 
-    scene: Scene
-    paste: Picture
-    truth: Picture
-    masks: tuple[Floats, ...]
-    shadows: Floats
-    backdrop: Floats
-    kept: tuple[bool, ...]
+    seed: int
+    pictures: dict[str, Picture] = field(default_factory=dict[str, Picture])
+    scores: dict[str, Scores] = field(default_factory=dict[str, Scores])
 
-    @classmethod
-    def of(cls, scene: Scene, document: Document) -> Yardstick:
-        masks = visible_masks(document)
-        ids = [object_id(index) for index in range(len(scene.objects))]
-        shadows = shadow_zone(scene)
-        kept = kept_half(scene)
-        return cls(
-            scene,
-            composite_picture(document),
-            render_lit(scene),
-            tuple(masks[layer_id] for layer_id in ids),
-            shadows,
-            (masks[BACKDROP] * (shadows < NO_SHADOW)).astype(np.float32),
-            tuple(layer_id in kept for layer_id in ids),
-        )
 
-    def measure(self, rung: Rung, picture: Picture, judge: Judge) -> Scores:
-        """All scores of one picture."""
-        counts = tuple(float(mask.sum()) >= FEWEST_VISIBLE for mask in self.masks)
-        visible = [mask for mask, count in zip(self.masks, counts, strict=True) if count]
-        seen = iter(judge.found(picture, visible))
-        names = [placed.name for placed in self.scene.objects]
-        return Scores(
-            self.scene.seed,
-            rung,
-            counts,
-            self.kept,
-            tuple(count and next(seen) == name for count, name in zip(counts, names, strict=True)),
-            tuple(
-                appearance(picture, self.paste, mask) if count else math.nan
-                for mask, count in zip(self.masks, counts, strict=True)
-            ),
-            self._distance(picture, self.masks),
-            self._distance(
-                picture, [m for m, kept in zip(self.masks, self.kept, strict=True) if not kept]
-            ),
-            self._distance(picture, [self.shadows]),
-            self._distance(picture, [self.backdrop]),
-        )
+@dataclass(frozen=True, slots=True)
+class Climber:
+    """Runs and measures configurations on collages, one collage at a time."""
 
-    def _distance(self, picture: Picture, zones: list[Floats] | tuple[Floats, ...]) -> float:
-        zone = np.sum(np.stack(zones), axis=0) if zones else np.zeros_like(self.shadows)
-        return colour_distance(picture, self.truth, zone.astype(np.float32))
+    plan: Plan
+    engine: Runner
+    judge: Namer
+    likeness: Likeness | None = None
+    looks: Looks = field(default_factory=dict[int, Look])
+
+    def climb(
+        self, seed: int, configurations: list[Configuration]
+    ) -> Iterator[tuple[Configuration, Picture, Scores]]:
+        """Yield each configuration's picture and scores as soon as they are there."""
+
+        @cache
+        def yardstick(unusual: bool) -> Yardstick:
+            scene = unusual_scene(seed) if unusual else scene_of(seed)
+            return Yardstick.of(scene, collage_of(scene, noise=self.plan.noise))
+
+        for configuration in configurations:
+            started = time.monotonic()
+            picture = self._picture(ladder_scene(seed, configuration), configuration)
+            seconds = round(time.monotonic() - started, 3)
+            scores = yardstick(configuration.unusual).measure(
+                configuration.key, picture, self.judge, self.likeness, seconds
+            )
+            yield configuration, picture, scores
+
+    def _picture(self, scene: Scene, configuration: Configuration) -> Picture:
+        if configuration.name == TRUTH:
+            return render_lit(scene)
+        if not configuration.runs:
+            return composite_picture(collage_of(scene, noise=self.plan.noise))
+        request = request_of(scene, configuration, self.plan, self.looks)
+        if configuration.one_by_one:
+            return one_by_one(self.engine, request)
+        return picture_of(self.engine, request)

@@ -1,211 +1,229 @@
-"""What the ladder found: means and paired differences with intervals, as JSON, table and sheet."""
+"""What the ladder found: means and paired differences with intervals, as JSON and tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
-import numpy as np
-
-from collage_studio.engine.api import Picture
-from collage_studio.evaluate.ladder import Climbed, Rung, Scores
-from collage_studio.evaluate.metrics import (
-    Interval,
-    closed_interval,
-    mean_interval,
-    ratio_interval,
-)
+from collage_studio.evaluate.claims import Columns, Comparison, comparisons
+from collage_studio.evaluate.columns import ROWS, Column
+from collage_studio.evaluate.configurations import GH, LN, Configuration, Table
+from collage_studio.evaluate.curves import ZONES, Point, Rival, points_of, rivals
+from collage_studio.evaluate.ladder import Climbed
+from collage_studio.evaluate.metrics import Interval
 from collage_studio.evaluate.plan import Plan
+from collage_studio.evaluate.scores import without_nan
 
-Column = Callable[[Sequence[Climbed], Rung], Interval]
-Pick = Callable[[Scores], Sequence[bool]]
-
-
-def _counted(scores: Scores) -> Sequence[bool]:
-    return scores.counts
-
-
-def _kept(scores: Scores) -> Sequence[bool]:
-    return [count and kept for count, kept in zip(scores.counts, scores.kept, strict=True)]
+ONLY_UNUSUAL = {"appearance_unusual", "clip_cutout_unusual"}
+ZONE_WORDS = {"objects": "all objects", "others": "the other objects", "shadows": "the shadows"}
+NO_CONTROL = (
+    "No rung with control: no ControlNet for this model was named (`--control FOLDER`), and the "
+    "bundled model has none."
+)
 
 
-def _sum_of(values: Sequence[float], chosen: Sequence[bool]) -> float:
-    return float(sum(value for value, is_chosen in zip(values, chosen, strict=True) if is_chosen))
+def columns_of(table: Table, runs: Sequence[Climbed]) -> Columns:
+    """The table's columns by heading, over the collages that have all of them."""
+    whole = [run for run in runs if all(c.key in run.scores for c in table.columns)]
+    return {c.name: [run.scores[c.key] for run in whole] for c in table.columns}
 
 
-def placement(runs: Sequence[Climbed], rung: Rung) -> Interval:
-    """Fraction of objects that the judge finds in their place."""
-    scores = [run.scores[rung] for run in runs]
-    return ratio_interval(
-        [float(sum(s.found)) for s in scores], [float(sum(s.counts)) for s in scores]
-    )
-
-
-def _appearance_of(pick: Pick) -> Column:
-    def column(runs: Sequence[Climbed], rung: Rung) -> Interval:
-        scores = [run.scores[rung] for run in runs]
-        sums = [_sum_of(s.appearance, pick(s)) for s in scores]
-        return ratio_interval(sums, [float(sum(pick(s))) for s in scores])
-
-    return column
-
-
-def _closed_in(zone: str) -> Column:
-    def column(runs: Sequence[Climbed], rung: Rung) -> Interval:
-        pasted = [float(getattr(run.scores[Rung.PASTE], zone)) for run in runs]
-        return closed_interval([float(getattr(run.scores[rung], zone)) for run in runs], pasted)
-
-    return column
-
-
-def backdrop_drift(runs: Sequence[Climbed], rung: Rung) -> Interval:
-    """Mean colour distance to the truth away from objects and shadows; pasting has none."""
-    return mean_interval([run.scores[rung].backdrop for run in runs])
-
-
-COLUMNS: dict[str, Column] = {
-    "placement": placement,
-    "appearance": _appearance_of(_counted),
-    "appearance_kept": _appearance_of(_kept),
-    "harmony_objects": _closed_in("objects"),
-    "harmony_others": _closed_in("others"),
-    "harmony_shadows": _closed_in("shadows"),
-    "backdrop_drift": backdrop_drift,
-}
-
-HEADINGS = {
-    "placement": "Placement",
-    "appearance": "Appearance",
-    "appearance_kept": "Appearance, kept layers",
-    "harmony_objects": "Harmony, objects",
-    "harmony_others": "Harmony, other objects",
-    "harmony_shadows": "Harmony, shadows",
-    "backdrop_drift": "Backdrop drift",
-}
+def rows_of(table: Table, found: Columns) -> dict[str, dict[str, Interval]]:
+    """Each row's figures by heading of the column; rows that say nothing here are left out."""
+    pasted = found[table.pasted.name]
+    has_unusual = any(column.unusual for column in table.columns)
+    rows = dict[str, dict[str, Interval]]()
+    for name, (_, measure) in ROWS.items():
+        if name in ONLY_UNUSUAL and not has_unusual:
+            continue
+        figures = {heading: measure(column, pasted) for heading, column in found.items()}
+        if any(figure.count for figure in figures.values()):
+            rows[name] = figures
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A claim about two rungs: the paired difference and whether the claim holds."""
+class Sweep:
+    """The curves of one zone, and what layer noise sets against each global strength."""
 
-    claim: str
-    difference: Interval
-    holds: bool
+    lines: dict[str, tuple[Point, ...]]
+    rivals: tuple[Rival, ...]
 
-
-def _placement_gain(runs: Sequence[Climbed], upper: Rung, lower: Rung) -> Interval:
-    gains = [float(sum(r.scores[upper].found) - sum(r.scores[lower].found)) for r in runs]
-    return ratio_interval(gains, [float(sum(r.scores[lower].counts)) for r in runs])
-
-
-def _appearance_gain(runs: Sequence[Climbed], upper: Rung, lower: Rung) -> Interval:
-    chosen = [_kept(run.scores[lower]) for run in runs]
-    gains = [
-        _sum_of(run.scores[upper].appearance, kept) - _sum_of(run.scores[lower].appearance, kept)
-        for run, kept in zip(runs, chosen, strict=True)
-    ]
-    return ratio_interval(gains, [float(sum(kept)) for kept in chosen])
+    @property
+    def least(self) -> Rival:
+        """The rival that gains least; one that does not exist gains nothing at all."""
+        return min(self.rivals, key=lambda r: r.fidelity.low if r.fidelity.count else -math.inf)
 
 
-def _harmony_gain(runs: Sequence[Climbed], upper: Rung, lower: Rung, zone: str) -> Interval:
-    gains = [
-        float(getattr(run.scores[lower], zone) - getattr(run.scores[upper], zone)) for run in runs
-    ]
-    return ratio_interval(gains, [float(getattr(run.scores[Rung.PASTE], zone)) for run in runs])
-
-
-def comparisons(runs: Sequence[Climbed]) -> list[Comparison]:
-    """The ladder's claims, each on paired differences with its 95 % interval."""
-    closed = _closed_in("objects")(runs, Rung.GH)
-    placed = _placement_gain(runs, Rung.CA, Rung.GH)
-    kept = _appearance_gain(runs, Rung.LN, Rung.CA)
-    others = _harmony_gain(runs, Rung.LN, Rung.CA, "others")
-    shadows = _harmony_gain(runs, Rung.LN, Rung.CA, "shadows")
-    return [
-        Comparison(
-            "GH closes at least half of the distance between paste-only and truth on the objects",
-            closed,
-            closed.low >= 0.5,
-        ),
-        Comparison("CA raises placement over GH", placed, placed.is_above_zero),
-        Comparison("LN raises appearance of the kept layers over CA", kept, kept.is_above_zero),
-        Comparison("LN loses no harmony on the other objects", others, others.high >= 0.0),
-        Comparison("LN loses no harmony in the shadows", shadows, shadows.high >= 0.0),
-    ]
+def sweeps(plan: Plan, runs: Sequence[Climbed]) -> dict[str, Sweep]:
+    """By zone; empty where no collage took part."""
+    if not plan.curves:
+        return {}
+    every: list[Configuration] = [point for curve in plan.curves for point in curve.points]
+    whole = [run for run in runs if all(c.key in run.scores for c in every)]
+    if not whole:
+        return {}
+    pasted = [run.scores["paste-only"] for run in whole]
+    curves: dict[str, list[Column]] = {
+        curve.name: [[run.scores[point.key] for run in whole] for point in curve.points]
+        for curve in plan.curves
+    }
+    return {
+        zone: Sweep(
+            {
+                name: points_of(plan.strengths, curve, pasted, zone)
+                for name, curve in curves.items()
+            },
+            rivals(plan.strengths, curves[LN], curves[GH], pasted, zone),
+        )
+        for zone in ZONES
+    }
 
 
 def as_json(plan: Plan, runs: Sequence[Climbed], seconds: float) -> dict[str, Any]:
-    """Everything: plan, columns by rung, claims, and each collage's scores."""
-    return _plain(
+    """Everything: plan, figures by table and column, claims, curves, and each collage's scores."""
+    tables = dict[str, Any]()
+    for table in plan.tables:
+        found = columns_of(table, runs)
+        tables[table.name] = {
+            "collages": len(found[table.pasted.name]),
+            "columns": {c.name: asdict(c) for c in table.columns},
+            "rows": {
+                name: {heading: asdict(figure) for heading, figure in figures.items()}
+                for name, figures in rows_of(table, found).items()
+            },
+            "claims": [asdict(claim) for claim in comparisons(table, found)],
+        }
+    return without_nan(
         {
             "plan": {**asdict(plan), "seeds": [plan.seeds.start, plan.seeds.stop]},
             "seconds": round(seconds, 1),
-            "rungs": {
-                str(rung): {name: asdict(column(runs, rung)) for name, column in COLUMNS.items()}
-                for rung in Rung
+            "tables": tables,
+            "sweep": {
+                zone: {**asdict(sweep), "holds": sweep.least.dominates}
+                for zone, sweep in sweeps(plan, runs).items()
             },
-            "claims": [asdict(comparison) for comparison in comparisons(runs)],
-            "collages": [asdict(scores) for run in runs for scores in run.scores.values()],
+            "collages": [
+                scores.as_json() for run in runs for _, scores in sorted(run.scores.items())
+            ],
         }
     )
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: undefined becomes null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
-
-
-def _cell(interval: Interval) -> str:
+def cell(interval: Interval) -> str:
+    """A mean with its interval, or "n/a"."""
     if interval.count == 0:
         return "n/a"
     return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
+def claim_rows(claims: Sequence[Comparison]) -> list[str]:
+    """A Markdown table of claims."""
+    return [
+        "| Claim | Paired figure | Holds |",
+        "|---|---|---|",
+        *(f"| {c.claim} | {cell(c.difference)} | {'yes' if c.holds else 'no'} |" for c in claims),
+    ]
+
+
+def _conditions(plan: Plan, table: Table, count: int) -> str:
+    noises = sorted({c.noise for c in table.columns if c.noise})
+    kept = sorted({c.kept_noise for c in table.columns if c.kept_noise is not None})
+    return (
+        f"{count} held-out collages, seeds {plan.seeds.start:,} to {plan.seeds.stop - 1:,}; noise "
+        + " and ".join(f"{noise:g}" for noise in noises)
+        + (f", kept layers {kept[0]:g} where LN is on" if kept else "")
+        + f"; w+ {plan.words_in:g}, w- {plan.words_out:g}; {plan.settings.sampler}, "
+        f"{plan.settings.steps} steps, guidance {plan.settings.guidance:g}, model "
+        f"{plan.settings.model}. Means with 95 % bootstrap intervals over collages."
+    )
+
+
 def as_markdown(plan: Plan, runs: Sequence[Climbed]) -> str:
-    """The tables of means and claims."""
-    lines = [
-        f"{len(runs)} held-out collages, seeds {plan.seeds.start:,} to {plan.seeds.stop - 1:,}; "
-        f"noise {plan.noise:g}, kept layers {plan.kept_noise:g} on {Rung.LN}; "
-        f"w+ {plan.words_in:g}, w- {plan.words_out:g}; "
-        f"{plan.settings.sampler}, {plan.settings.steps} steps, guidance "
-        f"{plan.settings.guidance:g}, model {plan.settings.model}. "
-        "Means with 95 % bootstrap intervals over collages.",
+    """All tables of means and claims."""
+    lines = list[str]()
+    for table in plan.tables:
+        found = columns_of(table, runs)
+        lines += [f"### {table.title}", ""]
+        lines += [_conditions(plan, table, len(found[table.pasted.name])), ""]
+        lines += ["| | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+        for name, figures in rows_of(table, found).items():
+            cells = " | ".join(cell(figure) for figure in figures.values())
+            lines.append(f"| {ROWS[name][0]} | {cells} |")
+        lines += ["", *claim_rows(comparisons(table, found)), ""]
+        if table.name == "main" and not plan.control:
+            lines += [NO_CONTROL, ""]
+    lines += _sweep_lines(plan, runs)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _sweep_lines(plan: Plan, runs: Sequence[Climbed]) -> list[str]:
+    found = sweeps(plan, runs)
+    if not found:
+        return []
+    lines = found["objects"].lines
+    share = plan.kept_noise / plan.noise
+    count = max(point.harmony.count for point in lines[GH])
+    text = [
+        "### From little to much noise",
         "",
-        "| | " + " | ".join(str(rung) for rung in Rung) + " |",
-        "|---|" + "---|" * len(Rung),
+        f"{count} of the collages, each configuration at the noises "
+        + ", ".join(f"{noise:g}" for noise in plan.strengths)
+        + f"; with layer noise, kept layers have {share:g} times that.",
+        "",
+        "| Noise | " + " | ".join(f"{n}: {measure}" for n in lines for measure in _MEASURES) + " |",
+        "|---|" + "---|" * len(_MEASURES) * len(lines),
     ]
-    for name, column in COLUMNS.items():
-        cells = " | ".join(_cell(column(runs, rung)) for rung in Rung)
-        lines.append(f"| {HEADINGS[name]} | {cells} |")
-    lines += ["", "| Claim | Paired figure | Holds |", "|---|---|---|"]
-    lines += [
-        f"| {c.claim} | {_cell(c.difference)} | {'yes' if c.holds else 'no'} |"
-        for c in comparisons(runs)
-    ]
-    return "\n".join(lines) + "\n"
+    for i, noise in enumerate(plan.strengths):
+        values = [
+            value
+            for name in lines
+            for value in (
+                found["objects"].lines[name][i].fidelity.value,
+                found["objects"].lines[name][i].harmony.value,
+                found["shadows"].lines[name][i].harmony.value,
+            )
+        ]
+        text.append(f"| {noise:g} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+    return [*text, "", *_rival_lines(found), ""]
 
 
-def contact_sheet(runs: Sequence[Climbed]) -> Picture:
-    """One row per collage: paste, GH, GH+CA, GH+CA+LN, truth, under a line of headings."""
-    if not runs:
-        raise ValueError("A contact sheet needs at least one collage.")
-    gap, head, font = 4, 28, cv2.FONT_HERSHEY_SIMPLEX
-    tile = runs[0].pictures[Rung.PASTE].shape[0]
-    width = len(Rung) * (tile + gap) + gap
-    sheet = np.full((head + len(runs) * (tile + gap), width, 3), 24, np.uint8)
-    for column, rung in enumerate(Rung):
-        left = gap + column * (tile + gap)
-        cv2.putText(sheet, str(rung), (left, 20), font, 0.5, (230, 230, 230), 1, cv2.LINE_AA)
-        for row, run in enumerate(runs):
-            top = head + row * (tile + gap)
-            sheet[top : top + tile, left : left + tile] = run.pictures[rung]
-    return sheet
+_MEASURES = ("kept appearance", "harmony, objects", "harmony, shadows")
+
+
+def _rival_lines(found: dict[str, Sweep]) -> list[str]:
+    """What layer noise sets against each global strength, and the claims."""
+    lines = [
+        "| GH at noise | " + " | ".join(f"LN, by {ZONE_WORDS[zone]}" for zone in found) + " |",
+        "|---|" + "---|" * len(found),
+    ]
+    for row in zip(*(sweep.rivals for sweep in found.values()), strict=True):
+        cells = [
+            f"at {r.by:g}: appearance {cell(r.fidelity)}, harmony {cell(r.harmony)}"
+            if r.fidelity.count
+            else "none"
+            for r in row
+        ]
+        lines.append(f"| {row[0].noise:g} | " + " | ".join(cells) + " |")
+    claims = [
+        Comparison(
+            "LN dominates every global strength: more appearance of the kept layers without loss "
+            f"of harmony of {ZONE_WORDS[zone]}; the smallest gain",
+            sweep.least.fidelity,
+            sweep.least.dominates,
+        )
+        for zone, sweep in found.items()
+    ]
+    return [*lines, "", *claim_rows(claims)]
+
+
+def sheet_rows(table: Table, runs: Sequence[Climbed]) -> list[list[Any]]:
+    """The pictures of the table's columns, a row for each collage that has them all."""
+    keys = [column.key for column in table.columns]
+    return [
+        [run.pictures[key] for key in keys]
+        for run in runs
+        if all(key in run.pictures for key in keys)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,16 +12,24 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from collage_studio import __version__
+from collage_studio.document.looks import MAX_BYTES, BadLook, Look
 from collage_studio.document.model import Document, Layer, Mask, PixelArray, Raster
 from collage_studio.formats.atomic import replacing
 from collage_studio.formats.collage_json import (
     FORMAT,
     VERSION,
     document_data,
+    look_member,
     mask_member,
     pixels_member,
 )
-from collage_studio.formats.collage_reading import Asset, Assets, assets_of, read_document
+from collage_studio.formats.collage_reading import (
+    Asset,
+    Assets,
+    assets_of,
+    look_keys_of,
+    read_document,
+)
 from collage_studio.formats.errors import FormatError, size_text
 from collage_studio.formats.fields import BadData
 from collage_studio.formats.limits import MAX_DOCUMENT_PIXELS, MAX_JSON_BYTES, check_picture_size
@@ -30,9 +38,13 @@ from collage_studio.formats.picture import preview_picture
 from collage_studio.formats.pixels_png import decode_png, encode_png, header_size
 from collage_studio.formats.stored_zip import Archive, StoredZip
 
+Stored = Raster | Mask | Look
+"""What a document keeps in members of their own."""
+
 MIMETYPE = b"application/x-collage-studio"
 _JSON, _PREVIEW = "collage.json", "preview.png"
 _WORKERS = 4
+Known = Callable[[Asset], Raster | Mask | None]
 NEWER = "Made by a newer version. Opened for viewing; nothing will be overwritten."
 
 
@@ -65,13 +77,40 @@ def write_collage_to(document: Document, file: IO[bytes]) -> None:
     _pack(document, None, None).write(file)
 
 
+def write_without(
+    document: Document,
+    elsewhere: Container[str],
+    extra: Iterable[tuple[str, bytes]],
+    file: IO[bytes],
+) -> None:
+    """Write `document` into an open file without preview and without the members `elsewhere`.
+
+    Args:
+        extra: more members, name and content.
+    """
+    output = StoredZip(file)
+    output.add(_JSON, _json(document))
+    own = {n: b for n, b in bitmaps_of(document).items() if n not in elsewhere}
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        members = _packed(own, None, pool)
+    for name, data in members.items():
+        output.add(name, data)
+    for name, data in extra:
+        output.add(name, data)
+    output.finish()
+
+
+def _json(document: Document) -> bytes:
+    return json.dumps(document_data(document, __version__), indent=1, allow_nan=False).encode()
+
+
 @dataclass(frozen=True, slots=True)
 class _Members:
     """What a file will hold: bitmaps that are not in `packed` are copied from `base`."""
 
     text: bytes
     preview: bytes
-    bitmaps: Mapping[str, Raster | Mask]
+    bitmaps: Mapping[str, Stored]
     packed: Mapping[str, bytes]
     base: Archive | None
 
@@ -97,27 +136,29 @@ class _Members:
 
 
 def _pack(document: Document, base: Archive | None, preview: PixelArray | None) -> _Members:
-    data = document_data(document, __version__)
-    text = json.dumps(data, indent=1, allow_nan=False).encode()
-    bitmaps = _bitmaps(document)
+    text = _json(document)
+    bitmaps = bitmaps_of(document)
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting = pool.submit(_encode_preview, document, preview)
         packed = _packed(bitmaps, base, pool)
         return _Members(text, waiting.result(), bitmaps, packed, base)
 
 
-def _bitmaps(document: Document) -> dict[str, Raster | Mask]:
+def bitmaps_of(document: Document) -> dict[str, Stored]:
     """Every bitmap of the document by the name of its member, each once."""
-    found = dict[str, Raster | Mask]()
+    found = dict[str, Stored]()
 
     def take(layers: Iterable[Layer]) -> None:
         for layer in layers:
-            if layer.raster:
-                found[pixels_member(layer.raster.key)] = layer.raster
+            for raster in (layer.raster, layer.harmonised, layer.extras.control_picture):
+                if raster:
+                    found[pixels_member(raster.key)] = raster
             if layer.mask:
                 found[mask_member(layer.mask.key)] = layer.mask
+            if layer.look:
+                found[look_member(layer.look.key)] = layer.look
 
-    take((*document.background.walk(), *document.walk()))
+    take((*document.background.walk(), *document.walk(), *document.beside))
     accepted = (document.accepted,) if document.accepted else ()
     for variation in (*document.variations, *accepted):
         found[pixels_member(variation.picture.key)] = variation.picture
@@ -132,14 +173,16 @@ def _open_base(path: Path, stack: contextlib.ExitStack) -> Archive | None:
 
 
 def _packed(
-    bitmaps: Mapping[str, Raster | Mask], base: Archive | None, pool: ThreadPoolExecutor
+    bitmaps: Mapping[str, Stored], base: Archive | None, pool: ThreadPoolExecutor
 ) -> dict[str, bytes]:
     """PNG bytes of the bitmaps that `base` does not hold."""
     new = {n: b for n, b in bitmaps.items() if base is None or n not in base.members}
     return dict(zip(new, pool.map(_encode, new.values()), strict=True))
 
 
-def _encode(bitmap: Raster | Mask) -> bytes:
+def _encode(bitmap: Stored) -> bytes:
+    if isinstance(bitmap, Look):
+        return bitmap.data
     return encode_png(bitmap.pixels if isinstance(bitmap, Raster) else bitmap.values)
 
 
@@ -147,7 +190,7 @@ def _encode_preview(document: Document, preview: PixelArray | None) -> bytes:
     return encode_png(preview_picture(document) if preview is None else preview)
 
 
-def _copy(base: Archive, name: str, bitmap: Raster | Mask, output: StoredZip) -> None:
+def _copy(base: Archive, name: str, bitmap: Stored, output: StoredZip) -> None:
     """Add the member's bytes from the earlier save, or packed anew if they are damaged there."""
     try:
         data, crc = base.read(name), base.members[name].crc
@@ -166,19 +209,33 @@ def load_collage(path: Path) -> Opened:
         FormatError: nothing could be recovered, or the file exceeds the limits.
     """
     with Archive(path) as archive:
-        data = _read_json(archive)
-        notices = list[str]()
-        is_newer = _check_version(data, path.name)
-        if is_newer:
-            notices.append(NEWER)
-        try:
-            assets = _read_assets(archive, assets_of(data))
-            document = read_document(data, assets, notices)
-        except BadData as error:
-            raise FormatError(
-                f"{path.name} is damaged and was not opened: {error}. Try an earlier copy."
-            ) from error
-    check_picture_size(path.name, document.size.width, document.size.height)
+        return read_archive(archive)
+
+
+def read_archive(archive: Archive, known: Known | None = None) -> Opened:
+    """Read the document in an open archive.
+
+    Args:
+        known: gives bitmaps that lie elsewhere; None for those that the archive holds.
+
+    Raises:
+        FormatError: nothing could be recovered, or the file exceeds the limits.
+    """
+    name = archive.path.name
+    data = _read_json(archive)
+    notices = list[str]()
+    is_newer = _check_version(data, name)
+    if is_newer:
+        notices.append(NEWER)
+    try:
+        assets = _read_assets(archive, assets_of(data), known or _nowhere)
+        assets.looks = _read_looks(archive, look_keys_of(data))
+        document = read_document(data, assets, notices)
+    except BadData as error:
+        raise FormatError(
+            f"{name} is damaged and was not opened: {error}. Try an earlier copy."
+        ) from error
+    check_picture_size(name, document.size.width, document.size.height)
     lost = _lost(assets, archive)
     return Opened(document, (*notices, *lost), read_only=is_newer or bool(lost))
 
@@ -207,17 +264,32 @@ def _check_version(data: Mapping[str, Any], name: str) -> bool:
     return version > VERSION
 
 
-def _read_assets(archive: Archive, wanted: Iterable[Asset]) -> Assets:
+def _nowhere(_asset: Asset) -> None:
+    return None
+
+
+def _read_assets(archive: Archive, wanted: Iterable[Asset], known: Known) -> Assets:
     """Decode every bitmap that is there and sound."""
     ordered = sorted(wanted, key=lambda asset: asset.member)
     _check_sizes(archive.path.name, ordered)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        bitmaps = pool.map(partial(_read_bitmap, archive), ordered)
+        bitmaps = pool.map(partial(_read_bitmap, archive, known), ordered)
         read = list(zip(ordered, bitmaps, strict=True))
     return Assets(
         rasters={asset.key: bitmap for asset, bitmap in read if isinstance(bitmap, Raster)},
         masks={asset.key: bitmap for asset, bitmap in read if isinstance(bitmap, Mask)},
     )
+
+
+def _read_looks(archive: Archive, keys: Iterable[str]) -> dict[str, Look]:
+    """Every learned look that is there and sound."""
+    found = dict[str, Look]()
+    for key in keys:
+        with contextlib.suppress(FormatError, BadLook):
+            look = Look(archive.read(look_member(key), MAX_BYTES))
+            if look.key == key:
+                found[key] = look
+    return found
 
 
 def _check_sizes(name: str, assets: Sequence[Asset]) -> None:
@@ -231,8 +303,11 @@ def _check_sizes(name: str, assets: Sequence[Asset]) -> None:
         )
 
 
-def _read_bitmap(archive: Archive, asset: Asset) -> Raster | Mask | None:
+def _read_bitmap(archive: Archive, known: Known, asset: Asset) -> Raster | Mask | None:
     """The bitmap; None if it is missing, damaged or not what collage.json says."""
+    found = known(asset)
+    if found is not None:
+        return found
     try:
         data = archive.read(asset.member)
         width, height, depth = header_size(data)
@@ -253,6 +328,11 @@ def _lost(assets: Assets, archive: Archive) -> tuple[str, ...]:
         sentences.append(f"The pixels of {_listed(assets.lost_layers)} are missing in {name}.")
     if assets.lost_masks:
         sentences.append(f"The masks of {_listed(assets.lost_masks)} are missing in {name}.")
+    if assets.lost_harmonised:
+        lost = _listed(assets.lost_harmonised)
+        sentences.append(f"The harmonised pixels of {lost} are missing in {name}.")
+    if assets.lost_looks:
+        sentences.append(f"The looks of {_listed(assets.lost_looks)} are missing in {name}.")
     if assets.lost_variations:
         sentences.append(f"{assets.lost_variations} variations are missing in {name}.")
     if archive.is_cut_off:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from collage_studio.document.model import Document, Layer, Raster, Recipe, Variation
+from collage_studio.document.model import (
+    Document,
+    Layer,
+    Raster,
+    Recipe,
+    RunSettings,
+    Variation,
+)
+from collage_studio.formats.extras_json import layer_extras_data, run_extras_data
 
 FORMAT = "collage-studio"
 VERSION = 1
@@ -21,10 +29,15 @@ def mask_member(key: str) -> str:
     return f"masks/{key}.png"
 
 
+def look_member(key: str) -> str:
+    """Where the archive keeps a learned look."""
+    return f"looks/{key}.safetensors"
+
+
 def document_data(document: Document, app_version: str) -> dict[str, Any]:
     """What collage.json says about `document`; pixels appear by key only."""
     accepted = document.accepted
-    return {
+    data: dict[str, Any] = {
         **document.unknown,
         "format": FORMAT,
         "version": VERSION,
@@ -34,26 +47,44 @@ def document_data(document: Document, app_version: str) -> dict[str, Any]:
             part if isinstance(part, str) else {"layer": part.layer_id}
             for part in document.caption.parts
         ],
-        "settings": asdict(document.settings),
+        "settings": settings_data(document.settings),
         "background": _layer_data(document.background),
         "layers": [_layer_data(layer) for layer in document.layers],
         "variations": [_variation_data(variation) for variation in document.variations],
         "accepted": _variation_data(accepted) if accepted else None,
     }
+    if document.beside:
+        data["beside"] = [_layer_data(layer) for layer in document.beside]
+    if document.written_back:
+        data["written_back"] = document.written_back
+    return data
 
 
 def recipe_data(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain data."""
-    return {
+    data: dict[str, Any] = {
         "kind": recipe.kind,
         "seed": recipe.seed,
-        "settings": asdict(recipe.settings),
+        "settings": settings_data(recipe.settings),
         "caption": recipe.caption,
         "layer_ids": list(recipe.layer_ids),
         "start": str(recipe.start),
         "layers": [dict(layer) for layer in recipe.layers],
         "app_version": recipe.app_version,
     }
+    if recipe.also:
+        data["also"] = recipe.also
+    if recipe.taken:
+        data["taken"] = [{"layer": layer_id, "seed": seed} for layer_id, seed in recipe.taken]
+    return data
+
+
+def settings_data(settings: RunSettings) -> dict[str, Any]:
+    """Run settings as plain data; extras only where there are some."""
+    data = asdict(settings)
+    del data["extras"]
+    extras = run_extras_data(settings.extras)
+    return {**data, "extras": extras} if extras else data
 
 
 def _layer_data(layer: Layer) -> dict[str, Any]:
@@ -80,6 +111,17 @@ def _layer_data(layer: Layer) -> dict[str, Any]:
     if layer.mask:
         size = layer.mask.size
         data["mask"] = {"key": layer.mask.key, "width": size.width, "height": size.height}
+    if layer.harmonised:
+        placed = list(layer.harmonised_placement.as_tuple())
+        data["harmonised"] = {**_raster_data(layer.harmonised), "placement": placed}
+    if layer.clipped:
+        data["clipped"] = True
+    if layer.look:
+        data["look"] = {"key": layer.look.key}
+    if layer.extras.control_picture:
+        data["control_picture"] = _raster_data(layer.extras.control_picture)
+    if extras := layer_extras_data(layer.extras):
+        data["extras"] = extras
     if layer.children:
         data["children"] = [_layer_data(child) for child in layer.children]
     return data

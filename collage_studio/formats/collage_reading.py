@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, cast
 
+from collage_studio.document.extras import LayerExtras
 from collage_studio.document.geometry import Affine, Rect, Size
+from collage_studio.document.looks import Look
 from collage_studio.document.model import (
     BlendMode,
     Caption,
@@ -23,8 +25,11 @@ from collage_studio.document.model import (
     Variation,
 )
 from collage_studio.formats.collage_json import mask_member, pixels_member
+from collage_studio.formats.extras_json import read_layer_extras, read_run_extras
 from collage_studio.formats.fields import BadData, Fields
 from collage_studio.formats.limits import MAX_DEPTH
+
+_BITMAPS = ("pixels", "mask", "harmonised", "control_picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,10 @@ class Assets:
     masks: Mapping[str, Mask] = field(default_factory=dict[str, Mask])
     lost_layers: list[str] = field(default_factory=list[str])
     lost_masks: list[str] = field(default_factory=list[str])
+    lost_harmonised: list[str] = field(default_factory=list[str])
     lost_variations: int = 0
+    looks: Mapping[str, Look] = field(default_factory=dict[str, Look])
+    lost_looks: list[str] = field(default_factory=list[str])
 
 
 def assets_of(data: Mapping[str, Any]) -> set[Asset]:
@@ -60,12 +68,31 @@ def assets_of(data: Mapping[str, Any]) -> set[Asset]:
     """
     root = Fields(data, "the document", [])
     found = set[Asset]()
-    for layer in _walk(root.raw("background"), *root.items("layers")):
-        found.update(_asset(layer, name) for name in ("pixels", "mask") if layer.raw(name))
+    for layer in _walk(*_layer_items(root)):
+        found.update(_asset(layer, name) for name in _BITMAPS if layer.raw(name))
     for item in (*root.items("variations"), root.raw("accepted")):
         if item is not None:
             found.add(_asset(Fields(item, "a variation", []), "picture"))
     return found
+
+
+def look_keys_of(data: Mapping[str, Any]) -> set[str]:
+    """The key of every learned look that the document in `data` refers to.
+
+    Raises:
+        BadData: a reference is not well-formed.
+    """
+    root = Fields(data, "the document", [])
+    layers = _walk(*_layer_items(root))
+    return {_key(inner) for layer in layers if (inner := _look_reference(layer)) is not None}
+
+
+def _look_reference(layer: Fields) -> Fields | None:
+    return layer.inner("look", f"look of {layer.where}")
+
+
+def _layer_items(root: Fields) -> tuple[Any, ...]:
+    return (root.raw("background"), *root.items("layers"), *root.items("beside"))
 
 
 def _walk(*items: Any, depth: int = 0) -> Iterator[Fields]:
@@ -82,14 +109,19 @@ def _asset(owner: Fields, name: str) -> Asset:
     reference = owner.inner(name, f"{name} of {owner.where}")
     if reference is None:
         raise BadData(f"{owner.where} has no {name}")
-    key = reference.text("key")
-    if not key or len(key) > 128 or not key.isalnum():
-        raise BadData(f"{reference.where} has no proper key")
+    key = _key(reference)
     depth = 1 if name == "mask" else reference.whole("depth", 8)
     if depth not in (1, 8, 16):
         raise BadData(f"{reference.where} has {depth} bits")
     width, height = (reference.whole(side, 0, 1) for side in ("width", "height"))
     return Asset(key, width, height, depth)
+
+
+def _key(reference: Fields) -> str:
+    key = reference.text("key")
+    if not key or len(key) > 128 or not key.isalnum():
+        raise BadData(f"{reference.where} has no proper key")
+    return key
 
 
 def read_document(data: Mapping[str, Any], assets: Assets, notices: list[str]) -> Document:
@@ -121,6 +153,8 @@ def read_document(data: Mapping[str, Any], assets: Assets, notices: list[str]) -
             settings=_read_settings(settings) if settings else RunSettings(),
             variations=tuple(v for v in (_read_variation(f, assets) for f in variations) if v),
             accepted=_read_variation(accepted, assets) if accepted else None,
+            beside=_read_layers(root.items("beside"), assets, notices, 0),
+            written_back=root.text("written_back"),
             unknown=root.unknown(),
         )
     )
@@ -136,7 +170,7 @@ def _checked(make: Any, *values: Any, **named: Any) -> Any:
 
 def _with_unique_ids(document: Document) -> Document:
     seen = {document.background.id}
-    for layer in document.walk():
+    for layer in (*document.walk(), *document.beside):
         if layer.id in seen:
             raise BadData(f"two layers have the id {layer.id}")
         seen.add(layer.id)
@@ -183,9 +217,14 @@ def _read_layer(source: Fields, assets: Assets, depth: int) -> Layer | None:
         "attention_in": source.number("attention_in", 0.4, 0.0),
         "attention_out": source.number("attention_out", 0.8, 0.0),
         "fill": _read_fill(source),
+        "clipped": source.flag("clipped", False),
+        **_read_harmonised(source, name, assets),
+        "look": _read_look(source, name, assets),
+        "extras": _read_extras(source, name, assets),
         "children": _read_layers(source.items("children"), assets, source.notices, depth + 1),
     }
-    if kind is LayerKind.PICTURE and raster is None:
+    has_pixels = kind in (LayerKind.PICTURE, LayerKind.LAYOUT)
+    if (has_pixels and raster is None) or (kind is LayerKind.LAYOUT and mask is None):
         assets.lost_layers.append(name or layer_id)
         return None
     return _checked(Layer, layer_id, name, kind, raster, mask, **values, unknown=source.unknown())
@@ -201,6 +240,40 @@ def _read_bitmaps(source: Fields, name: str, assets: Assets) -> tuple[Raster | N
     return raster, mask
 
 
+def _read_harmonised(source: Fields, name: str, assets: Assets) -> dict[str, Any]:
+    """The harmonised pixels and their place; a layer that lost them shows its own."""
+    inner = source.inner("harmonised", f"harmonised of {source.where}")
+    if inner is None:
+        return {}
+    raster = assets.rasters.get(_asset(source, "harmonised").key)
+    placement = inner.numbers("placement", 6)
+    if raster is None:
+        assets.lost_harmonised.append(name or source.text("id"))
+        return {}
+    placed = _checked(Affine, *placement) if placement else Affine()
+    return {"harmonised": raster, "harmonised_placement": placed}
+
+
+def _read_look(source: Fields, name: str, assets: Assets) -> Look | None:
+    reference = _look_reference(source)
+    if reference is None:
+        return None
+    look = assets.looks.get(_key(reference))
+    if look is None:
+        assets.lost_looks.append(name or source.text("id"))
+    return look
+
+
+def _read_extras(source: Fields, name: str, assets: Assets) -> LayerExtras:
+    picture = None
+    if source.raw("control_picture"):
+        picture = assets.rasters.get(_asset(source, "control_picture").key)
+        if picture is None:
+            source.notices.append(f"The control picture of {name} is missing and was left out.")
+    inner = source.inner("extras", f"extras of {source.where}")
+    return _checked(read_layer_extras, inner, picture)
+
+
 def _read_fill(source: Fields) -> tuple[int, int, int, int]:
     values = source.numbers("fill", 4) or [150, 150, 150, 255]
     if not all(0 <= value <= 255 for value in values):
@@ -211,16 +284,27 @@ def _read_fill(source: Fields) -> tuple[int, int, int, int]:
 
 def _read_settings(source: Fields) -> RunSettings:
     """Every key that is present; keys this version does not know are of no use to it."""
+    extras = read_run_extras(source.inner("extras", f"extras of {source.where}"))
+    return replace(_read_values(RunSettings(), source), extras=extras)
+
+
+def _read_values(defaults: Any, source: Fields) -> Any:
+    """`defaults`, a flat or nested dataclass of plain values, with what `source` says instead."""
     values = dict[str, Any]()
-    for item in fields(RunSettings):
-        default = item.default
-        if isinstance(default, str):
+    for item in fields(defaults):
+        default = getattr(defaults, item.name)
+        if is_dataclass(default):
+            inner = source.inner(item.name, f"{item.name} of {source.where}")
+            values[item.name] = default if inner is None else _read_values(default, inner)
+        elif isinstance(default, str):
             values[item.name] = source.text(item.name, default)
+        elif isinstance(default, bool):
+            values[item.name] = source.flag(item.name, default)
         elif isinstance(default, int):
             values[item.name] = source.whole(item.name, default)
         elif isinstance(default, float):
             values[item.name] = source.number(item.name, default)
-    return _checked(RunSettings, **values)
+    return _checked(type(defaults), **values)
 
 
 def _read_variation(source: Fields, assets: Assets) -> Variation | None:
@@ -257,7 +341,13 @@ def read_recipe_data(source: Fields) -> Recipe:
         start=source.choice("start", Start.CURRENT),
         layers=tuple(_object(item) for item in source.items("layers")),
         app_version=source.text("app_version"),
+        also=source.text("also"),
+        taken=tuple(_taken(Fields(item, "a taken layer", [])) for item in source.items("taken")),
     )
+
+
+def _taken(source: Fields) -> tuple[str, int]:
+    return source.text("layer"), source.whole("seed", 0)
 
 
 def _object(item: Any) -> Mapping[str, Any]:

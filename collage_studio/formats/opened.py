@@ -14,8 +14,10 @@ class Opened:
     Args:
         notices: what the user must know: everything that could not be read.
         read_only: the file holds more than was read; saving must go to another file.
+        losses: what of a foreign file the document cannot keep; told before it is opened.
     """
 
     document: Document
     notices: tuple[str, ...] = ()
     read_only: bool = False
+    losses: tuple[str, ...] = ()

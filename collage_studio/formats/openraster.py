@@ -11,8 +11,10 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
+from collage_studio.document.compositing import place_layer
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import BlendMode, Document, Layer
+from collage_studio.document.tree import clip_stacks
 from collage_studio.formats.atomic import replacing
 from collage_studio.formats.colour import srgb_profile
 from collage_studio.formats.picture import (
@@ -34,11 +36,24 @@ RESULT_NAME = "Result"
 MASK_NAME = "Group mask"
 MASK_OPERATOR = "svg:dst-in"
 """A group's mask is the topmost layer of its stack: it keeps what lies under it."""
+_KRITA = {
+    BlendMode.LINEAR_BURN: "krita:linear_burn",
+    BlendMode.LINEAR_DODGE: "svg:plus",
+    BlendMode.LINEAR_LIGHT: "krita:linear light",
+    BlendMode.VIVID_LIGHT: "krita:vivid_light",
+    BlendMode.PIN_LIGHT: "krita:pin_light",
+    BlendMode.HARD_MIX: "krita:hard mix_photoshop",
+    BlendMode.DARKER_COLOR: "krita:darker color",
+    BlendMode.LIGHTER_COLOR: "krita:lighter color",
+    BlendMode.SUBTRACT: "krita:subtract",
+    BlendMode.DIVIDE: "krita:divide",
+}
+"""Modes beyond the standard, by the names that Krita gives them."""
 OPERATORS = {
     mode: "svg:" + ("src-over" if mode is BlendMode.NORMAL else str(mode).replace("_", "-"))
     for mode in BlendMode
     if mode is not BlendMode.PASS_THROUGH
-}
+} | _KRITA
 
 
 def write_ora(document: Document, path: Path) -> None:
@@ -75,13 +90,27 @@ class _Writer:
 
     def add_layers(self, stack: Element, layers: Iterable[Layer], outer: Affine) -> None:
         """Describe `layers` (back to front) in `stack`."""
-        for layer in reversed(tuple(layers)):
+        siblings = tuple(layers)
+        bases = {clip.id: base for base, clips in clip_stacks(siblings) for clip in clips}
+        for layer in reversed(siblings):
             if layer.is_group:
                 self._add_group(stack, layer, outer)
                 continue
             rendered = render_layer(layer, outer, self.size)
             pixels = rendered.baked() if layer.mask_enabled else rendered.pixels
+            if layer.id in bases:
+                pixels = self._clipped(pixels, rendered.box, bases[layer.id], outer)
             self.add_pixels(stack, pixels, rendered.box, **_attributes(layer))
+
+    def _clipped(self, pixels: Pixels, box: Rect, base: Layer, outer: Affine) -> Pixels:
+        """OpenRaster knows no clipping: what the layer below covers goes into the alpha."""
+        alone = replace(base, clipped=False)
+        cover = place_layer(alone, size=self.size, box=box, transform=outer)[..., 3]
+        if not base.visible:
+            cover = np.zeros_like(cover)
+        clipped = pixels.copy()
+        clipped[..., 3] = (clipped[..., 3] * cover + 0.5).astype(np.uint8)
+        return clipped
 
     def _add_group(self, stack: Element, layer: Layer, outer: Affine) -> None:
         placement = outer.after(layer.placement)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.blending import straight
-from collage_studio.document.compositing import flatten
+from collage_studio.document.compositing import flatten, flatten_deep
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, LayerKind, Mask, Raster
 from collage_studio.document.placing import Placed, mask_source, picture_source
@@ -23,6 +23,7 @@ _ON_GRID_PX = 1e-3
 _PREVIEW_SIDE = 256
 _TILE = Size(512, 256)
 _NOTHING = 1e-4
+_KINDS = {8: np.uint8, 16: np.uint16}
 
 
 def final_picture(document: Document) -> Pixels:
@@ -31,11 +32,31 @@ def final_picture(document: Document) -> Pixels:
     return flatten(document) if accepted is None else accepted
 
 
+def final_deep_picture(document: Document) -> npt.NDArray[np.uint16]:
+    """`final_picture` with 16 bits per channel."""
+    accepted = accepted_raster(document)
+    return flatten_deep(document) if accepted is None else to_16_bit(accepted.pixels)
+
+
+def accepted_raster(document: Document) -> Raster | None:
+    """The accepted picture; None without one of the canvas's size."""
+    accepted = document.accepted
+    if accepted is None or accepted.picture.size != document.size:
+        return None
+    return accepted.picture
+
+
 def accepted_pixels(document: Document) -> Pixels | None:
     """The accepted picture, (H, W, 4) uint8; None without one of the canvas's size."""
-    if document.accepted is None or document.accepted.picture.size != document.size:
-        return None
-    return to_8_bit(document.accepted.picture.pixels)
+    accepted = accepted_raster(document)
+    return None if accepted is None else to_8_bit(accepted.pixels)
+
+
+def is_deep(document: Document) -> bool:
+    """Whether a picture in the document has 16 bits per channel."""
+    accepted = accepted_raster(document)
+    shown = [raster for layer in document.walk() for raster in (layer.raster, layer.harmonised)]
+    return any(raster is not None and raster.depth == 16 for raster in (accepted, *shown))
 
 
 def count_layers(document: Document) -> int:
@@ -93,6 +114,18 @@ def to_8_bit(pixels: npt.NDArray[Any]) -> Pixels:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def to_16_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """uint8 spread over the range of uint16; uint16 as it is."""
+    if pixels.dtype == np.uint16:
+        return pixels
+    return pixels.astype(np.uint16) * np.uint16(257)
+
+
+def in_depth(pixels: npt.NDArray[Any], depth: int) -> npt.NDArray[Any]:
+    """`pixels` with 8 or 16 bits per channel."""
+    return to_16_bit(pixels) if depth == 16 else to_8_bit(pixels)
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A layer at canvas scale: straight `pixels` (h, w, 4) without mask and opacity.
@@ -100,14 +133,16 @@ class Rendered:
     Args:
         box: where they lie; may reach over the canvas. `mask` (h, w) lies in the same box and
             is 0 outside it.
+        is_exact: pixels and mask are the layer's own, not resampled; a deeper export spreads them.
     """
 
     box: Rect
-    pixels: Pixels
+    pixels: npt.NDArray[Any]
     mask: Pixels | None = None
+    is_exact: bool = False
 
-    def baked(self) -> Pixels:
-        """The pixels with the mask in their alpha."""
+    def baked(self) -> npt.NDArray[Any]:
+        """The pixels, 8 bit, with the mask in their alpha."""
         if self.mask is None:
             return self.pixels
         pixels = self.pixels.copy()
@@ -115,7 +150,7 @@ class Rendered:
         return pixels
 
 
-def render_layer(layer: Layer, outer: Affine, canvas: Size) -> Rendered:
+def render_layer(layer: Layer, outer: Affine, canvas: Size, depth: int = 8) -> Rendered:
     """A picture or fill layer at canvas scale.
 
     Pixels that lie on the canvas grid are copied as they are, off-canvas parts included; others
@@ -123,18 +158,20 @@ def render_layer(layer: Layer, outer: Affine, canvas: Size) -> Rendered:
 
     Args:
         outer: the placements of the groups around it.
+        depth: 8 or 16 bits per channel of the answer.
     """
     transform = outer.after(layer.placement)
     if layer.kind is LayerKind.FILL:
-        return _rendered_fill(layer, transform, canvas)
+        return _rendered_fill(layer, transform, canvas, depth)
     assert layer.raster is not None
     shift = _grid_shift(transform, layer.raster.size)
     if shift is not None:
         mask = layer.mask.values if layer.mask else None
         size = layer.raster.size
         box = Rect(shift[0], shift[1], shift[0] + size.width, shift[1] + size.height)
-        return Rendered(box, to_8_bit(layer.raster.pixels), mask)
-    return _resampled(layer, layer.raster, transform, canvas)
+        pixels = in_depth(layer.raster.pixels, depth)
+        return Rendered(box, pixels, mask, is_exact=depth >= layer.raster.depth)
+    return _resampled(layer, layer.raster, transform, canvas, depth)
 
 
 def render_mask(mask: Mask, placement: Affine, canvas: Size) -> tuple[Rect, Pixels]:
@@ -146,7 +183,7 @@ def render_mask(mask: Mask, placement: Affine, canvas: Size) -> tuple[Rect, Pixe
     return box, _bytes(placed.sample(box)[0])
 
 
-def _rendered_fill(layer: Layer, transform: Affine, canvas: Size) -> Rendered:
+def _rendered_fill(layer: Layer, transform: Affine, canvas: Size, depth: int) -> Rendered:
     box, mask = Rect.of_size(canvas), None
     if layer.mask:
         inner, values = render_mask(layer.mask, transform, canvas)
@@ -154,8 +191,9 @@ def _rendered_fill(layer: Layer, transform: Affine, canvas: Size) -> Rendered:
             box, mask = inner, values
         else:
             mask = _pasted(values, inner, box)
-    pixels = np.empty((box.height, box.width, 4), np.uint8)
-    pixels[...] = layer.fill
+    colour = in_depth(np.array(layer.fill, np.uint8), depth)
+    pixels = np.empty((box.height, box.width, 4), colour.dtype)
+    pixels[...] = colour
     return Rendered(box, pixels, mask)
 
 
@@ -170,7 +208,9 @@ def _pasted(values: Pixels, inner: Rect, box: Rect) -> Pixels:
     return target
 
 
-def _resampled(layer: Layer, raster: Raster, transform: Affine, canvas: Size) -> Rendered:
+def _resampled(
+    layer: Layer, raster: Raster, transform: Affine, canvas: Size, depth: int
+) -> Rendered:
     """Colours, alpha and mask whose product is what the compositor draws.
 
     Resampling mask and alpha by themselves would square the softness where their edges meet: the
@@ -179,12 +219,12 @@ def _resampled(layer: Layer, raster: Raster, transform: Affine, canvas: Size) ->
     plain = Placed(picture_source(raster, None), transform)
     box = _within_reach(plain.bounds, canvas)
     if box is None:
-        return _nothing(plain.bounds)
-    pixels = np.empty((box.height, box.width, 4), np.uint8)
+        return _nothing(plain.bounds, depth)
+    pixels = np.empty((box.height, box.width, 4), _KINDS[depth])
     if layer.mask is None:
         for tile in _tiles(box):
             planes = plain.sample(tile)
-            pixels[_within(tile, box)] = _straight_bytes(straight(planes), planes[3])
+            pixels[_within(tile, box)] = _interleaved(straight(planes), planes[3], depth)
         return Rendered(box, pixels)
     masked = Placed(picture_source(raster, layer.mask), transform)
     mask = np.empty((box.height, box.width), np.uint8)
@@ -193,7 +233,7 @@ def _resampled(layer: Layer, raster: Raster, transform: Affine, canvas: Size) ->
         colours = straight(planes)
         if layer.mask_enabled:
             colours = np.where(shown[3] > _NOTHING, straight(shown), colours)
-        pixels[_within(tile, box)] = _straight_bytes(colours, planes[3])
+        pixels[_within(tile, box)] = _interleaved(colours, planes[3], depth)
         mask[_within(tile, box)] = _bytes(shown[3] / np.maximum(planes[3], 1e-6))
     return Rendered(box, pixels, mask)
 
@@ -210,9 +250,9 @@ def _within(tile: Rect, box: Rect) -> tuple[slice, slice]:
     return Rect(left, top, left + tile.width, top + tile.height).slices
 
 
-def _straight_bytes(colours: Planes, alpha: Planes) -> Pixels:
+def _interleaved(colours: Planes, alpha: Planes, depth: int) -> npt.NDArray[Any]:
     """(h, w, 4) from planes."""
-    return np.stack([*_bytes(colours), _bytes(alpha)], axis=2)
+    return np.stack([*_whole(colours, depth), _whole(alpha, depth)], axis=2)
 
 
 def _within_reach(bounds: Rect, canvas: Size) -> Rect | None:
@@ -221,15 +261,20 @@ def _within_reach(bounds: Rect, canvas: Size) -> Rect | None:
     return None if box.is_empty else box
 
 
-def _nothing(bounds: Rect) -> Rendered:
+def _nothing(bounds: Rect, depth: int) -> Rendered:
     """A layer far outside the canvas, or flattened to a line: one transparent pixel."""
     left, top = (max(-30_000, min(30_000, edge)) for edge in (bounds.left, bounds.top))
-    return Rendered(Rect(left, top, left + 1, top + 1), np.zeros((1, 1, 4), np.uint8))
+    return Rendered(Rect(left, top, left + 1, top + 1), np.zeros((1, 1, 4), _KINDS[depth]))
 
 
 def _bytes(values: Planes) -> Pixels:
     """[0, 1] to 0..255, halves rounded up, as the compositor does."""
-    return np.clip(values * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
+    return _whole(values, 8)
+
+
+def _whole(values: Planes, depth: int) -> npt.NDArray[Any]:
+    limit = float((1 << depth) - 1)
+    return np.clip(values * limit + 0.5, 0.0, limit).astype(_KINDS[depth])
 
 
 def _grid_shift(transform: Affine, size: Size) -> tuple[int, int] | None:

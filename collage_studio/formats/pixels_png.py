@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from collage_studio.formats.errors import FormatError
 
-_HEADER_BYTES = 33
+HEADER_BYTES = 33
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -50,7 +50,7 @@ def _with_profile(data: bytes, profile: bytes) -> bytes:
     """Put an iCCP chunk behind the header."""
     body = b"iCCPsRGB\0\0" + zlib.compress(profile, 9)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return data[:_HEADER_BYTES] + chunk + data[_HEADER_BYTES:]
+    return data[:HEADER_BYTES] + chunk + data[HEADER_BYTES:]
 
 
 def decode_png(data: bytes) -> npt.NDArray[Any]:
@@ -81,7 +81,7 @@ def header_size(data: bytes) -> tuple[int, int, int]:
     Raises:
         FormatError: this is no PNG.
     """
-    if len(data) < _HEADER_BYTES or not data.startswith(SIGNATURE) or data[12:16] != b"IHDR":
+    if len(data) < HEADER_BYTES or not data.startswith(SIGNATURE) or data[12:16] != b"IHDR":
         raise FormatError("The picture is no PNG.")
     width, height, depth = struct.unpack(">IIB", data[16:25])
     return width, height, depth

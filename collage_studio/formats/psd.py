@@ -1,105 +1,167 @@
-"""PSD export: every layer editable, the accepted picture on top, the recipe in the metadata."""
+"""PSD and PSB export: every layer editable, the recipe in the metadata, our document inside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-from xml.sax.saxutils import escape
+from typing import IO
 
-from collage_studio import __version__
 from collage_studio.document.geometry import Affine
-from collage_studio.document.model import Document, Layer
+from collage_studio.document.harmonised import harmonised_stack, has_harmonised
+from collage_studio.document.model import BlendMode, Document, Layer
 from collage_studio.formats.atomic import replacing
+from collage_studio.formats.collage_json import mask_member, pixels_member
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.picture import (
-    accepted_pixels,
-    count_layers,
+    accepted_raster,
+    final_deep_picture,
     final_picture,
+    is_deep,
     render_layer,
     render_mask,
 )
-from collage_studio.formats.psd_writer import Look, PsdWriter
-from collage_studio.formats.recipe import recipe_json
-from collage_studio.formats.text import plain_text
+from collage_studio.formats.psd_embedded import RESOURCE, Links, pack_document
+from collage_studio.formats.psd_kept import document_blocks, document_resources, layer_blocks
+from collage_studio.formats.psd_writer import PSD_BYTES, Look, PlacedMask, PsdWriter
+from collage_studio.formats.xmp import xmp_packet
 
-RESULT_NAME = "Result"
+ORIGINAL_NAME, HARMONISED_NAME, RESULT_NAME = "Original", "Harmonised", "Result"
 MAX_LAYERS = 8000
-_MAX_BYTES = 2_000_000_000
+_XMP_RESOURCE = 1060
 
 
-def write_psd(document: Document, path: Path) -> None:
-    """Write `document` as PSD.
+@dataclass(frozen=True, slots=True)
+class PsdOptions:
+    """How a PSD is written.
+
+    Args:
+        depth: 8 or 16 bits per channel; 0 = 16 where a picture in the document has them.
+        big: a PSB, for more than 30,000 px or 2 GB.
+        whole: put the document inside, so that opening the PSD again gives it back.
+    """
+
+    depth: int = 0
+    big: bool = False
+    whole: bool = True
+
+
+def write_psd(document: Document, path: Path, options: PsdOptions | None = None) -> None:
+    """Write `document` as PSD, or as PSB if the file is called so.
 
     Raises:
         FormatError: it could not be written; an older file is intact.
     """
+    options = options or PsdOptions(big=path.suffix.lower() == ".psb")
     with replacing(path) as file:
-        write_psd_to(document, file)
+        write_psd_to(document, file, options)
 
 
-def write_psd_to(document: Document, file: IO[bytes]) -> None:
+def write_psd_to(document: Document, file: IO[bytes], options: PsdOptions | None = None) -> None:
     """Write `document` as PSD into an open file.
 
     Raises:
         FormatError: more than a PSD can hold.
     """
-    if count_layers(document) > MAX_LAYERS:
+    options = options or PsdOptions()
+    if count_psd_layers(document) > MAX_LAYERS:
         raise FormatError(f"A PSD holds at most {MAX_LAYERS} layers. Merge some of them first.")
-    writer = PsdWriter(document.size)
-    _add_layers(writer, writer.root, (document.background, *document.layers), Affine(), document)
-    result = accepted_pixels(document)
-    if result is not None:
-        writer.add_pixels(writer.root, Look(RESULT_NAME), result, 0, 0)
-    writer.write(file, final_picture(document), xmp_packet(document))
-    if file.tell() > _MAX_BYTES:
-        raise FormatError("A PSD takes at most 2 GB, and this one is larger. Export fewer layers.")
+    depth = options.depth or (16 if is_deep(document) else 8)
+    stacks = _Stacks(document, depth, options.big)
+    with ThreadPoolExecutor(1) as pool:
+        flat = final_deep_picture if depth == 16 else final_picture
+        merged = pool.submit(flat, document)
+        stacks.add_all()
+
+        def resources(checksum: int) -> Mapping[int, bytes | memoryview]:
+            found: dict[int, bytes | memoryview] = {**document_resources(document)}
+            found[_XMP_RESOURCE] = xmp_packet(document)
+            if options.whole:
+                found[RESOURCE] = pack_document(document, stacks.links, checksum)
+            return found
+
+        stacks.writer.write(file, merged.result(), resources, document_blocks(document))
+    if not options.big and file.tell() > PSD_BYTES:
+        raise FormatError("A PSD takes at most 2 GB, and this one is larger. Export it as .psb.")
 
 
-def _add_layers(
-    writer: PsdWriter, parent: Any, layers: Iterable[Layer], outer: Affine, document: Document
-) -> None:
-    for layer in layers:
-        if layer.is_group:
-            _add_group(writer, parent, layer, outer, document)
-            continue
-        rendered = render_layer(layer, outer, document.size)
-        added = writer.add_pixels(
-            parent, Look.of_layer(layer), rendered.pixels, rendered.box.left, rendered.box.top
-        )
+def count_psd_layers(document: Document) -> int:
+    """Layers and groups in a PSD of `document`."""
+    originals = 1 + sum(1 for _ in document.walk())
+    has_result, is_given_back = accepted_raster(document) is not None, has_harmonised(document)
+    count = originals + (1 if has_result or is_given_back else 0) + (2 if has_result else 0)
+    if is_given_back:
+        count += 1 + sum(1 for stack in _harmonised(document) for _ in stack.walk())
+    return count
+
+
+class _Stacks:
+    """Fills a writer with the groups Original, Harmonised and Result, as far as there are any."""
+
+    def __init__(self, document: Document, depth: int, big: bool) -> None:
+        self._document, self._depth = document, depth
+        self.writer = PsdWriter(document.size, depth=depth, big=big)
+        self.links = Links()
+
+    def add_all(self) -> None:
+        document = self._document
+        layers = (document.background, *document.layers)
+        result = accepted_raster(document)
+        if result is None and not has_harmonised(document):
+            self._add_layers(layers, Affine())
+            return
+        through = BlendMode.PASS_THROUGH
+        self.writer.begin_group()
+        self._add_layers(layers, Affine())
+        self.writer.end_group(Look(ORIGINAL_NAME, blend=through, visible=result is None))
+        if has_harmonised(document):
+            self.writer.begin_group()
+            self._add_layers(_harmonised(document), Affine(), are_own=False)
+            self.writer.end_group(Look(HARMONISED_NAME, blend=through, visible=False))
+        if result is not None and document.accepted is not None:
+            self.writer.begin_group()
+            name = f"Seed {document.accepted.recipe.seed}"
+            record = self.writer.add_pixels(Look(name), result.pixels, 0, 0)
+            self._link(pixels_member(result.key), record, result.depth)
+            self.writer.end_group(Look(RESULT_NAME, blend=through))
+
+    def _link(self, member: str, record: int, depth: int = 8) -> None:
+        if depth <= self._depth:
+            self.links.bitmaps.setdefault(member, record)
+
+    def _add_layers(self, layers: Iterable[Layer], outer: Affine, *, are_own: bool = True) -> None:
+        for layer in layers:
+            if layer.is_group:
+                self._add_group(layer, outer, are_own)
+            else:
+                self._add_layer(layer, outer, are_own)
+            if are_own:
+                self.links.layers[self.writer.count - 1] = layer.id
+
+    def _add_layer(self, layer: Layer, outer: Affine, is_own: bool) -> None:
+        rendered = render_layer(layer, outer, self._document.size, self._depth)
+        box, mask = rendered.box, None
         if rendered.mask is not None:
-            writer.add_mask(added, rendered.mask, rendered.box, enabled=layer.mask_enabled)
+            mask = PlacedMask(box, rendered.mask, layer.mask_enabled)
+        look = Look.of_layer(layer, layer_blocks(layer) if is_own else None)
+        record = self.writer.add_pixels(look, rendered.pixels, box.left, box.top, mask)
+        if rendered.is_exact and layer.raster is not None:
+            self._link(pixels_member(layer.raster.key), record, layer.raster.depth)
+            if layer.mask is not None:
+                self._link(mask_member(layer.mask.key), record)
+
+    def _add_group(self, layer: Layer, outer: Affine, is_own: bool) -> None:
+        self.writer.begin_group()
+        placement = outer.after(layer.placement)
+        self._add_layers(layer.children, placement, are_own=is_own)
+        mask = None
+        if layer.mask:
+            box, values = render_mask(layer.mask, placement, self._document.size)
+            mask = PlacedMask(box, values, layer.mask_enabled)
+        self.writer.end_group(Look.of_layer(layer, layer_blocks(layer) if is_own else None), mask)
 
 
-def _add_group(
-    writer: PsdWriter, parent: Any, layer: Layer, outer: Affine, document: Document
-) -> None:
-    group = writer.add_group(parent, Look.of_layer(layer))
-    placement = outer.after(layer.placement)
-    _add_layers(writer, group, layer.children, placement, document)
-    if layer.mask:
-        box, mask = render_mask(layer.mask, placement, document.size)
-        writer.add_mask(group, mask, box, enabled=layer.mask_enabled)
-
-
-_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
- xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
- xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
- xmlns:collage="https://collage-studio.invalid/ns/1.0/"
- xmp:CreatorTool="Collage Studio {version}">
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{caption}</rdf:li></rdf:Alt></dc:description>
-<collage:recipe>{recipe}</collage:recipe>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>"""
-
-
-def xmp_packet(document: Document) -> bytes:
-    """Caption and recipe as an XMP packet in UTF-8."""
-    caption, _ = document.written_caption()
-    text = _XMP.format(
-        version=__version__,
-        caption=escape(plain_text(caption)),
-        recipe=escape(recipe_json(document)),
-    )
-    return text.encode()
+def _harmonised(document: Document) -> tuple[Layer, ...]:
+    """The stack with the pixels that an accepted picture gave back to the layers."""
+    return document.background, *harmonised_stack(document).layers

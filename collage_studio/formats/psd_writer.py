@@ -1,154 +1,324 @@
-"""A thin layer over psd-tools' writer, with all its traps in one place.
+"""The bytes of a PSD or PSB: header, resources, layer records, channels, merged picture.
 
-psd-tools has no public way to write a merged picture of ours, group masks, or names outside
-MacRoman; the private parts used here are why its version is pinned exactly.
+Written here and not through psd-tools, whose writer corrupts group masks, cannot write PSB or
+names outside MacRoman, and composites a merged picture of its own.
 """
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from psd_tools import PSDImage
-from psd_tools.constants import BlendMode as PsdBlend
-from psd_tools.constants import Compression, ProtectedFlags, Resource, Tag
-from psd_tools.psd.image_resources import ImageResource, ResoulutionInfo, ThumbnailResource
-from psd_tools.psd.layer_and_mask import ChannelData, ChannelDataList
 
+from collage_studio import __version__
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.model import BlendMode, Layer
 from collage_studio.formats.colour import srgb_profile
-from collage_studio.formats.picture import shrunk
+from collage_studio.formats.errors import FormatError
+from collage_studio.formats.picture import in_depth, shrunk, to_8_bit
+from collage_studio.formats.psd_codec import RLE, pack_plane, pack_runs
 from collage_studio.formats.text import ascii_name, plain_name
 
-Pixels = npt.NDArray[np.uint8]
+PSD_SIDE, PSB_SIDE = 30_000, 300_000
+PSD_BYTES = 2_000_000_000
 _DPI = 72
 _THUMBNAIL_SIDE = 160
 _FIXED_POINT = 1 << 16
+_COLOURS, _ALPHA, _MASK = (0, 1, 2), -1, -2
+_HIDDEN, _IS_MODERN, _NO_PIXELS = 2, 8, 16
+_LOCKED_ALL = 0x80000000
+_MASK_OFF = 2
+_OPEN_GROUP, _END_OF_GROUP = 1, 3
+_LONG_BLOCKS = frozenset(
+    [
+        "LMsk",
+        "Lr16",
+        "Lr32",
+        "Layr",
+        "Mt16",
+        "Mt32",
+        "Mtrn",
+        "Alph",
+        "FMsk",
+        "lnk2",
+        "FEid",
+        "FXid",
+        "PxSD",
+    ]
+)
+"""Blocks whose length has eight bytes in a PSB."""
+
+BLEND_KEYS: Mapping[BlendMode, bytes] = {
+    BlendMode.NORMAL: b"norm",
+    BlendMode.MULTIPLY: b"mul ",
+    BlendMode.SCREEN: b"scrn",
+    BlendMode.OVERLAY: b"over",
+    BlendMode.SOFT_LIGHT: b"sLit",
+    BlendMode.HARD_LIGHT: b"hLit",
+    BlendMode.DARKEN: b"dark",
+    BlendMode.LIGHTEN: b"lite",
+    BlendMode.COLOR_DODGE: b"div ",
+    BlendMode.COLOR_BURN: b"idiv",
+    BlendMode.DIFFERENCE: b"diff",
+    BlendMode.EXCLUSION: b"smud",
+    BlendMode.HUE: b"hue ",
+    BlendMode.SATURATION: b"sat ",
+    BlendMode.COLOR: b"colr",
+    BlendMode.LUMINOSITY: b"lum ",
+    BlendMode.LINEAR_BURN: b"lbrn",
+    BlendMode.LINEAR_DODGE: b"lddg",
+    BlendMode.LINEAR_LIGHT: b"lLit",
+    BlendMode.VIVID_LIGHT: b"vLit",
+    BlendMode.PIN_LIGHT: b"pLit",
+    BlendMode.HARD_MIX: b"hMix",
+    BlendMode.DARKER_COLOR: b"dkCl",
+    BlendMode.LIGHTER_COLOR: b"lgCl",
+    BlendMode.SUBTRACT: b"fsub",
+    BlendMode.DIVIDE: b"fdiv",
+    BlendMode.PASS_THROUGH: b"pass",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a PSD keeps of a layer beside its pixels."""
+    """What a PSD keeps of a layer beside its pixels; `blocks` are foreign and written as given."""
 
     name: str
     opacity: float = 1.0
     blend: BlendMode = BlendMode.NORMAL
     visible: bool = True
     locked: bool = False
+    clipped: bool = False
+    blocks: Mapping[str, bytes] | None = None
 
     @classmethod
-    def of_layer(cls, layer: Layer) -> Look:
+    def of_layer(cls, layer: Layer, blocks: Mapping[str, bytes] | None = None) -> Look:
         blend = layer.blend
         if blend is BlendMode.PASS_THROUGH and not layer.is_group:
             blend = BlendMode.NORMAL
-        return cls(layer.name, layer.opacity, blend, layer.visible, layer.locked)
+        return cls(
+            layer.name, layer.opacity, blend, layer.visible, layer.locked, layer.clipped, blocks
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMask:
+    """A mask channel, (h, w) uint8 in `box`; nothing shows outside it."""
+
+    box: Rect
+    values: npt.NDArray[np.uint8]
+    enabled: bool = True
 
 
 class PsdWriter:
-    """A PSD under construction, bottom layer first; 8 bit RGB with layers' own alpha."""
+    """A PSD under construction, bottom layer first; RGB with layers' own alpha."""
 
-    def __init__(self, size: Size) -> None:
-        # In an "RGB" document psd-tools would turn a layer's alpha into a layer mask.
-        self._psd: Any = PSDImage.new(
-            "RGBA", (size.width, size.height), compression=Compression.RLE
-        )
-        self._size = size
+    def __init__(self, size: Size, *, depth: int = 8, big: bool = False) -> None:
+        """Begin a file of 8 or 16 bits per channel, a PSB if `big`.
+
+        Raises:
+            FormatError: the canvas is too large for the format.
+        """
+        side, limit = max(size.width, size.height), PSB_SIDE if big else PSD_SIDE
+        if side > limit:
+            advice = "Make it smaller." if big else "Export it as .psb."
+            raise FormatError(f"A {'PSB' if big else 'PSD'} has at most {limit} px. {advice}")
+        self._size, self._depth, self._big = size, depth, big
+        self._records = list[bytes]()
+        self._channels = list[bytes]()
 
     @property
-    def root(self) -> Any:
-        """The parent of top-level layers."""
-        return self._psd
+    def count(self) -> int:
+        """Layer records so far: the index of the next."""
+        return len(self._records)
 
-    def add_pixels(self, parent: Any, look: Look, pixels: Pixels, left: int, top: int) -> Any:
-        """Put (h, w, 4) straight pixels on top of `parent`; gives the new layer."""
-        layer = parent.create_pixel_layer(Image.fromarray(pixels), name="l", left=left, top=top)
-        _dress(layer, look)
-        return layer
+    def add_pixels(
+        self,
+        look: Look,
+        pixels: npt.NDArray[Any],
+        left: int,
+        top: int,
+        mask: PlacedMask | None = None,
+    ) -> int:
+        """Put (h, w, 4) straight pixels on top; gives the index of the layer's record."""
+        box = Rect(left, top, left + pixels.shape[1], top + pixels.shape[0])
+        planes = cv2.split(in_depth(pixels, self._depth))
+        packed = {
+            channel: pack_plane(planes[channel], big=self._big) for channel in (_ALPHA, *_COLOURS)
+        }
+        self._add(look, box, packed, mask, {})
+        return self.count - 1
 
-    def add_group(self, parent: Any, look: Look) -> Any:
-        """Put an empty group on top of `parent`; gives the new group."""
-        group = parent.create_group(name="g")
-        _dress(group, look)
-        # A group shares its channel list with its end marker, so that a mask would be written
-        # twice and break the file.
-        own = ChannelDataList()
-        for _ in range(4):
-            own.append(ChannelData(compression=Compression.RAW, data=b""))
-        group._bounding_channels = own
-        return group
+    def begin_group(self) -> None:
+        """Put a mark below the layers of a group."""
+        look = Look("</Layer group>", visible=False)
+        self._add(look, Rect(0, 0, 0, 0), self._no_pixels(), None, {"lsct": _END_OF_GROUP})
 
-    def add_mask(self, layer: Any, mask: Pixels, box: Rect, *, enabled: bool = True) -> None:
-        """Give a layer or group a mask channel, (h, w) in `box`; nothing shows outside it."""
-        layer.create_mask(Image.fromarray(mask), top=box.top, left=box.left)
-        layer._record.mask_data.background_color = 0
-        layer._record.mask_data.flags.mask_disabled = not enabled
+    def end_group(self, look: Look, mask: PlacedMask | None = None) -> None:
+        """Close the group that holds everything since its `begin_group`."""
+        self._add(look, Rect(0, 0, 0, 0), self._no_pixels(), mask, {"lsct": _OPEN_GROUP})
 
-    def write(self, file: IO[bytes], merged: Pixels, xmp: bytes) -> None:
+    def _no_pixels(self) -> dict[int, bytes]:
+        return dict.fromkeys((_ALPHA, *_COLOURS), b"\x00\x00")
+
+    def _add(
+        self,
+        look: Look,
+        box: Rect,
+        packed: dict[int, bytes],
+        mask: PlacedMask | None,
+        section: Mapping[str, int],
+    ) -> None:
+        if mask is not None:
+            packed[_MASK] = pack_plane(in_depth(mask.values, self._depth), big=self._big)
+        length = ">hQ" if self._big else ">hI"
+        sizes = b"".join(struct.pack(length, channel, len(d)) for channel, d in packed.items())
+        flags = _IS_MODERN | (0 if look.visible else _HIDDEN) | (_NO_PIXELS if section else 0)
+        key = BLEND_KEYS[look.blend]
+        extra = _mask_data(mask) + struct.pack(">I", 0) + self._name_and_blocks(look, section, key)
+        self._records.append(
+            struct.pack(">4iH", box.top, box.left, box.bottom, box.right, len(packed))
+            + sizes
+            + struct.pack(
+                ">4s4s4BI", b"8BIM", key, round(look.opacity * 255), look.clipped, flags, 0,
+                len(extra),
+            )
+            + extra
+        )  # fmt: skip
+        self._channels += packed.values()
+
+    def _name_and_blocks(self, look: Look, section: Mapping[str, int], key: bytes) -> bytes:
+        name = plain_name(look.name)
+        short = ascii_name(name).encode()
+        pascal = bytes([len(short)]) + short
+        pascal += bytes(-len(pascal) % 4)
+        wide = name.encode("utf-16-be")
+        blocks = {"luni": _padded(struct.pack(">I", len(wide) // 2) + wide, 4)}
+        blocks["lyid"] = struct.pack(">I", self.count + 1)
+        if section:
+            blocks["lsct"] = struct.pack(">I4s4s", section["lsct"], b"8BIM", key)
+        if look.locked:
+            blocks["lspf"] = struct.pack(">I", _LOCKED_ALL)
+        blocks |= {name: data for name, data in (look.blocks or {}).items() if name not in blocks}
+        return pascal + b"".join(self._block(name, data) for name, data in blocks.items())
+
+    def _block(self, key: str, data: bytes) -> bytes:
+        data = _padded(data, 4)
+        form = ">Q" if self._big and key in _LONG_BLOCKS else ">I"
+        return b"8BIM" + key.encode("latin-1") + struct.pack(form, len(data)) + data
+
+    def write(
+        self,
+        file: IO[bytes],
+        merged: npt.NDArray[Any],
+        resources: Callable[[int], Mapping[int, bytes | memoryview]],
+        blocks: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Finish the file.
 
         Args:
             merged: the flat picture, (H, W, 4) straight.
-            xmp: the metadata packet.
+            resources: given the checksum of all layers, image resources by number.
+            blocks: foreign blocks of the whole document.
         """
-        psd = self._psd
-        psd._update_record()
-        # A positive count would make readers take the merged alpha for a saved channel.
-        info = psd._record.layer_and_mask_information.layer_info
-        info.layer_count = -abs(info.layer_count)
-        psd._merged_alpha = True
-        planes = [np.ascontiguousarray(plane).tobytes() for plane in _on_white(merged)]
-        psd._record.image_data.set_data(planes, psd._record.header)
-        for key, data in _resources(merged, self._size, xmp).items():
-            psd.image_resources[key] = ImageResource(key=key, data=data)
-        psd._updated = False  # else psd-tools composites a merged picture of its own
-        psd._record.write(file)
+        layers = [struct.pack(">h", -self.count), *self._records, *self._channels]
+        layers.append(bytes(-sum(map(len, layers)) % 4))
+        checksum = 0
+        for part in layers:
+            checksum = zlib.crc32(part, checksum)
+        length = ">Q" if self._big else ">I"
+        size = sum(map(len, layers))
+        tail = struct.pack(">I", 0) + b"".join(
+            self._block(key, data) for key, data in (blocks or {}).items()
+        )
+        version, mode = 2 if self._big else 1, 3
+        file.write(
+            struct.pack(
+                ">4sH6xHIIHH", b"8BPS", version, 4, self._size.height, self._size.width,
+                self._depth, mode,
+            )
+        )  # fmt: skip
+        file.write(struct.pack(">I", 0))
+        found = list(self._resources(merged, resources(checksum)))
+        file.write(struct.pack(">I", sum(12 + len(data) + len(data) % 2 for _, data in found)))
+        for number, data in found:
+            file.write(struct.pack(">4sHHI", b"8BIM", number, 0, len(data)))
+            file.write(data)
+            file.write(bytes(len(data) % 2))
+        found.clear()
+        file.write(struct.pack(length, struct.calcsize(length) + size + len(tail)))
+        file.write(struct.pack(length, size))
+        for part in layers:
+            file.write(part)
+        file.write(tail)
+        self._channels.clear()
+        self._write_merged(file, merged)
+
+    def _write_merged(self, file: IO[bytes], merged: npt.NDArray[Any]) -> None:
+        """All byte counts come first, then the rows of all channels."""
+        counts, rows = list[bytes](), list[bytes]()
+        width = (4 if self._big else 2) * self._size.height
+        for plane in _on_white(in_depth(merged, self._depth)):
+            packed = pack_runs(np.ascontiguousarray(plane), big=self._big)
+            counts.append(packed[:width])
+            rows.append(packed[width:])
+        file.write(struct.pack(">H", RLE))
+        file.writelines((*counts, *rows))
+
+    def _resources(
+        self, merged: npt.NDArray[Any], more: Mapping[int, bytes | memoryview]
+    ) -> Iterator[tuple[int, bytes | memoryview]]:
+        dpi = _DPI * _FIXED_POINT
+        name = f"Collage Studio {__version__}".encode("utf-16-be")
+        who = struct.pack(">I", len(name) // 2) + name
+        yield 1005, struct.pack(">IHHIHH", dpi, 1, 1, dpi, 1, 1)
+        yield 1036, _thumbnail(to_8_bit(merged), self._size)
+        yield 1039, srgb_profile()
+        # The merged picture is real, so readers without layers may show it.
+        yield 1057, struct.pack(">IB", 1, 1) + who + who + struct.pack(">I", 1)
+        yield from more.items()
 
 
-def _dress(layer: Any, look: Look) -> None:
-    name = plain_name(look.name)
-    layer.name = name  # by the setter: it writes the Unicode name, the constructor cannot
-    layer._record.name = ascii_name(name)
-    layer.opacity = round(look.opacity * 255)
-    layer.blend_mode = PsdBlend[look.blend.name]
-    layer.visible = look.visible
-    if look.locked:
-        # layer.lock() alters a copy of a block that it has just made: the first call is lost.
-        layer.tagged_blocks.set_data(Tag.PROTECTED_SETTING, int(ProtectedFlags.COMPLETE))
+def _mask_data(mask: PlacedMask | None) -> bytes:
+    if mask is None:
+        return struct.pack(">I", 0)
+    box, flags = mask.box, 0 if mask.enabled else _MASK_OFF
+    return struct.pack(">I4iBB2x", 20, box.top, box.left, box.bottom, box.right, 0, flags)
 
 
-def _on_white(merged: Pixels) -> tuple[Pixels, ...]:
+def _padded(data: bytes, step: int) -> bytes:
+    return data + bytes(-len(data) % step)
+
+
+def _on_white(merged: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     """Red, green, blue matted on white, and alpha: how readers expect a merged picture."""
     alpha = merged[..., 3]
-    if alpha.min() == 255:
+    top = np.iinfo(merged.dtype).max
+    if alpha.min() == top:
         return tuple(merged[..., channel] for channel in range(4))
-    share = alpha[..., np.newaxis].astype(np.float32) / 255
-    matted = merged[..., :3] * share + 255 * (1 - share) + 0.5
-    colours = matted.astype(np.uint8)
+    share = alpha[..., np.newaxis].astype(np.float32) / np.float32(top)
+    matted = merged[..., :3] * share + np.float32(top) * (1 - share) + np.float32(0.5)
+    colours = np.minimum(matted, np.float32(top)).astype(merged.dtype)
     return (*(colours[..., channel] for channel in range(3)), alpha)
 
 
-def _resources(merged: Pixels, size: Size, xmp: bytes) -> dict[Resource, Any]:
-    dpi = _DPI * _FIXED_POINT
-    return {
-        Resource.RESOLUTION_INFO: ResoulutionInfo(dpi, 1, 1, dpi, 1, 1),
-        Resource.THUMBNAIL_RESOURCE: _thumbnail(merged, size),
-        Resource.ICC_PROFILE: srgb_profile(),
-        Resource.XMP_METADATA: xmp,
-    }
-
-
-def _thumbnail(merged: Pixels, size: Size) -> ThumbnailResource:
+def _thumbnail(merged: npt.NDArray[np.uint8], size: Size) -> bytes:
     scale = min(1.0, _THUMBNAIL_SIDE / max(size.width, size.height))
     small = Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
     picture = np.stack(_on_white(shrunk(merged, small))[:3], axis=2)
     output = io.BytesIO()
     Image.fromarray(picture).save(output, "JPEG", quality=85)
     row = (small.width * 24 + 31) // 32 * 4
-    return ThumbnailResource(
-        1, small.width, small.height, row, row * small.height, 24, 1, output.getvalue()
+    data = output.getvalue()
+    head = struct.pack(
+        ">IIIIIIHH", 1, small.width, small.height, row, row * small.height, len(data), 24, 1
     )
+    return head + data

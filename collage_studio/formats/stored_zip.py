@@ -43,8 +43,11 @@ class Member:
 class Archive:
     """A zip opened for reading. Safe to use from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
         """Read the list of members and check it against the limits.
+
+        Args:
+            file: the archive, where it lies inside the file at `path`.
 
         Raises:
             FormatError: unreadable, not a zip at all, or larger unpacked than allowed.
@@ -52,7 +55,7 @@ class Archive:
         self.path = path
         self._lock = threading.Lock()
         try:
-            self._file = path.open("rb")
+            self._file: IO[bytes] = file or path.open("rb")
         except OSError as error:
             raise read_failure(path, error) from error
         try:

@@ -26,6 +26,12 @@ def ascii_name(name: str, length: int = 31) -> str:
     return plain.strip()[:length] or "Layer"
 
 
+def file_name(name: str, fallback: str = "Layer") -> str:
+    """A file's stem that every system takes."""
+    kept = "".join("-" if c in '<>:"/\\|?*' else c for c in plain_name(name, fallback))
+    return kept.strip(" .")[:80].strip(" .") or fallback
+
+
 def _is_writable(character: str) -> bool:
     code = ord(character)
     return not (

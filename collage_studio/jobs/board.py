@@ -14,6 +14,8 @@ from collage_studio.engine.api import (
     Event,
     Failed,
     Finished,
+    LearnProgress,
+    LearnRequest,
     Produced,
     Request,
     Started,
@@ -41,6 +43,7 @@ class Job:
         remedy: what may be offered after a failure, as in `engine.api.Failed`.
         details: technical text behind `message`.
         created: seconds since the epoch.
+        shares: of a job that learns: each layer's loss as a share of its first.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Job:
     warnings: tuple[str, ...] = ()
     created: float = 0.0
     batch: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -72,8 +76,17 @@ class Job:
         """[0, 1] over all seeds."""
         if self.state is JobState.DONE:
             return 1.0
-        total = self.steps * len(self.seeds)
+        total = self._units
         return min(1.0, self._units_done / total) if total else 0.0
+
+    @property
+    def is_learning(self) -> bool:
+        """It ends in looks, not in pictures."""
+        return isinstance(self.request, LearnRequest)
+
+    @property
+    def _units(self) -> int:
+        return self.steps if self.is_learning else self.steps * len(self.seeds)
 
     @property
     def current_number(self) -> int:
@@ -83,12 +96,14 @@ class Job:
     @property
     def _units_done(self) -> int:
         """Steps times seeds that are behind us."""
+        if self.is_learning:
+            return self.step
         under_way = [seed for seed in self.batch if seed not in self.seeds_done]
         return len(self.seeds_done) * self.steps + self.step * len(under_way)
 
     @property
     def units_left(self) -> int:
-        return max(0, self.steps * len(self.seeds) - self._units_done)
+        return max(0, self._units - self._units_done)
 
 
 class _Pace:
@@ -181,8 +196,9 @@ class JobBoard:
         if not job.is_over:
             return job
         request = job.request if request is None else request
-        missing = tuple(seed for seed in request.seeds if seed not in job.seeds_done)
-        request = replace(request, seeds=missing or request.seeds)
+        if not isinstance(request, LearnRequest):
+            missing = tuple(seed for seed in request.seeds if seed not in job.seeds_done)
+            request = replace(request, seeds=missing or request.seeds)
         fresh = Job(job.id, job.title, request, created=job.created)
         del self._jobs[job_id]
         self._put(fresh)
@@ -210,6 +226,9 @@ class JobBoard:
                 return replace(job, state=JobState.RUNNING, steps=steps, warnings=warnings)
             case Stepped():
                 return self._stepped(job, event)
+            case LearnProgress(step=step, steps=steps):
+                after = replace(job, state=JobState.RUNNING, step=step, steps=steps)
+                return self._timed(replace(after, shares=event.shares))
             case Produced(seed=seed):
                 done = tuple(dict.fromkeys((*job.seeds_done, seed)))
                 return self._timed(replace(job, seeds_done=done))

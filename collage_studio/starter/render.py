@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from collage_studio.starter.backgrounds import paint
 from collage_studio.starter.lighting import light_background, light_object, shadow_of
-from collage_studio.starter.stickers import load_sticker
+from collage_studio.starter.stickers import sticker_of
 from collage_studio.starter.world import CANVAS, Placed, Scene
 
 FloatPicture = NDArray[np.floating[Any]]
@@ -36,8 +36,8 @@ def cutouts(scene: Scene, size: int = CANVAS) -> list[Cutout]:
         Cutout(
             placed.name,
             placed.phrase,
-            load_sticker(placed.name),
-            placement(placed, load_sticker(placed.name).shape, size),
+            sticker_of(placed),
+            placement(placed, sticker_of(placed).shape, size),
         )
         for placed in scene.objects
     ]
@@ -98,7 +98,7 @@ def shadow_zone(scene: Scene, size: int = CANVAS) -> FloatPicture:
 
 def warp_sticker(placed: Placed, size: int) -> tuple[FloatPicture, FloatPicture]:
     """An object's flat colour (H, W, 3) and alpha (H, W) on the canvas."""
-    sticker = load_sticker(placed.name).astype(np.float32) / 255
+    sticker = sticker_of(placed).astype(np.float32) / 255
     matrix = placement(placed, sticker.shape, size)
     premultiplied = sticker.copy()
     premultiplied[..., :3] *= sticker[..., 3:]
@@ -130,7 +130,7 @@ def _shrink(
 def _darkening(scene: Scene, size: int) -> FloatPicture:
     light_left = np.ones((size, size), np.float32)
     for placed in scene.objects:
-        shape = load_sticker(placed.name).shape
+        shape = sticker_of(placed).shape
         light_left *= 1 - shadow_of(placed, shape[1] / shape[0], scene, size)
     return 1 - light_left
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from collage_studio.resources_dir import resources_path
-from collage_studio.starter.world import OBJECTS, object_kind
+from collage_studio.starter.looks import repainted
+from collage_studio.starter.world import OBJECTS, Placed, object_kind
 
 STICKER_FOLDER = resources_path("starter", "stickers")
 STRIKE_SIZE = 109
@@ -43,10 +44,17 @@ def _draw_glyph(font: ImageFont.FreeTypeFont, emoji: str) -> Image.Image:
     return padded
 
 
+def sticker_of(placed: Placed) -> NDArray[np.uint8]:
+    """The picture of an object in a scene, in the look it has there."""
+    return load_sticker(placed.name, placed.look)
+
+
 @cache
-def load_sticker(name: str) -> NDArray[np.uint8]:
+def load_sticker(name: str, look: int = 0) -> NDArray[np.uint8]:
     """An object's flat, unlit picture: (h, w, 4), straight alpha, read-only."""
     with Image.open(STICKER_FOLDER / object_kind(name).file_name) as picture:
         pixels = np.asarray(picture.convert("RGBA"), dtype=np.uint8).copy()
+    if look:
+        pixels = repainted(pixels, look)
     pixels.setflags(write=False)
     return pixels

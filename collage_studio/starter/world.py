@@ -192,6 +192,8 @@ class Placed:
     angle: float
     """Degrees, clockwise."""
     flipped: bool
+    look: int = 0
+    """0 = the sticker as it is, otherwise the number of an unusual look (`looks`)."""
 
     @property
     def phrase(self) -> str:

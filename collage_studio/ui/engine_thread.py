@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from collage_studio.engine.api import Event, Previewed, Request
-from collage_studio.jobs.supervisor import ENGINE, EngineState, Supervisor
+
+if TYPE_CHECKING:
+    from collage_studio.jobs.supervisor import Supervisor
 
 PREVIEWS_WAITING = 4
 """Undelivered previews of one seed that are kept; a short stall of the window loses none."""
@@ -29,24 +32,42 @@ class EngineThread(QThread):
     _crossed = Signal()
 
     def __init__(
-        self, parent: QObject | None = None, *, engine: str = ENGINE, device: str = "auto"
+        self, parent: QObject | None = None, *, engine: str = "", device: str = "auto"
     ) -> None:
-        """Args: engine: import string of the engine class; device: as the engine takes it."""
+        """Args: engine: import string of its class, else ours; device: as the engine takes it."""
         super().__init__(parent)
         self.state = ""
         self._lock = Lock()
-        self._inbox: deque[tuple[str, Event | EngineState]] = deque()
+        self._inbox: deque[tuple[str, Event | str]] = deque()
         self._is_posted = False
-        self._supervisor = Supervisor(self._post, self._post_state, engine=engine, device=device)
+        self._engine, self._device = engine, device
+        self._made: Supervisor | None = None
         self._crossed.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     @property
     def worker_pid(self) -> int | None:
-        return self._supervisor.worker_pid
+        return self._made.worker_pid if self._made else None
+
+    @property
+    def _supervisor(self) -> Supervisor:
+        """Made when it is first needed, on the main thread: the window is painted without it."""
+        if self._made is None:
+            from collage_studio.jobs.supervisor import ENGINE, Supervisor
+
+            self._made = Supervisor(
+                self._post, self._post_state, engine=self._engine or ENGINE, device=self._device
+            )
+        return self._made
+
+    def start(self, priority: QThread.Priority = QThread.Priority.InheritPriority) -> None:
+        """Start the thread and, in it, the engine's process."""
+        self._made = self._supervisor
+        super().start(priority)
 
     def run(self) -> None:
         """Body of the thread; call `start` instead."""
-        self._supervisor.run()
+        assert self._made is not None, "start() makes the supervisor, on the main thread."
+        self._made.run()
 
     def send(self, job_id: str, request: Request) -> None:
         """Queue a job with the engine; returns at once."""
@@ -62,7 +83,8 @@ class EngineThread(QThread):
 
     def stop(self) -> None:
         """End process and thread, and wait for both; what had arrived is delivered."""
-        self._supervisor.stop()
+        if self._made is not None:
+            self._made.stop()
         if self.isRunning():
             self.wait()
         self._deliver()
@@ -73,11 +95,11 @@ class EngineThread(QThread):
                 self._drop_older_preview(job_id, event.seed)
             self._put(job_id, event)
 
-    def _post_state(self, state: EngineState) -> None:
+    def _post_state(self, state: str) -> None:
         with self._lock:
-            self._put("", state)
+            self._put("", str(state))
 
-    def _put(self, job_id: str, item: Event | EngineState) -> None:
+    def _put(self, job_id: str, item: Event | str) -> None:
         self._inbox.append((job_id, item))
         if not self._is_posted:
             self._is_posted = True
@@ -99,8 +121,8 @@ class EngineThread(QThread):
             self._inbox.clear()
             self._is_posted = False
         for job_id, item in items:
-            if isinstance(item, EngineState):
-                self.state = str(item)
+            if isinstance(item, str):
+                self.state = item
                 self.state_changed.emit(self.state)
             else:
                 self.arrived.emit(job_id, item)

@@ -27,8 +27,9 @@ _EDGES = {
 LAYER_MENU = (
     "layer.rename", "layer.text", "layer.add_chip", "", "layer.keep", "layer.harmonise",
     "layer.reroll", "harmonise.reroll_now", "harmonise.reroll_original",
-    "harmonise.reroll_noise", "", "layer.raise", "layer.lower", "layer.to_front",
-    "layer.to_back", "", "edit.duplicate", "layer.group", "layer.ungroup", "",
+    "harmonise.reroll_noise", "", "mask.remove_background", "mask.refine", "mask.edge", "",
+    "layer.raise", "layer.lower", "layer.to_front", "layer.to_back", "",
+    "edit.duplicate", "layer.group", "layer.ungroup", "",
     "layer.flip_horizontal", "layer.flip_vertical", "layer.reset_transform", "",
     "layer.visible", "layer.lock", "edit.delete",
 )  # fmt: skip

@@ -17,10 +17,18 @@ from PySide6.QtWidgets import (
 
 from collage_studio.app.actions import states_of
 from collage_studio.app.notices import Notice
+from collage_studio.app.writing_back import WriteBack
 from collage_studio.ui.action_table import ActionTable
+from collage_studio.ui.background import Background
 from collage_studio.ui.canvas.canvas import Canvas
+from collage_studio.ui.cutout.cutout_commands import CutoutCommands
+from collage_studio.ui.dock import Dock
+from collage_studio.ui.extras_commands import extras_section
 from collage_studio.ui.file_commands import FileCommands
+from collage_studio.ui.later import Later
 from collage_studio.ui.layer_commands import LAYER_MENU, LayerCommands
+from collage_studio.ui.layout_commands import LayoutCommands
+from collage_studio.ui.look_commands import keep_finished, look_section
 from collage_studio.ui.overlay_commands import OverlayCommands
 from collage_studio.ui.panels.caption_bar import CaptionBar
 from collage_studio.ui.panels.caption_limit import CaptionLimit
@@ -39,10 +47,9 @@ from collage_studio.ui.view_commands import ViewCommands
 from collage_studio.ui.widgets.basics import line, listen
 from collage_studio.ui.widgets.notices import NoticeStack
 
-DOCK_WIDTH = 336
 SAVE_PATIENCE_MS = 20_000
 """A window that is closed waits at most this long for a file that is being written."""
-SMALLEST = (1024, 640)
+SMALLEST = (900, 600)
 
 
 class MainWindow(QMainWindow):
@@ -56,6 +63,8 @@ class MainWindow(QMainWindow):
         self.session = session
         self._was_painted = self._is_leaving = self._leaves_anyway = False
         self.setMinimumSize(*SMALLEST)
+        self.later = Later(self)
+        self.painted.connect(self.later.begin)
         self.table = ActionTable(self)
         run = self.table.run
         self.top = TopBar(run)
@@ -78,13 +87,20 @@ class MainWindow(QMainWindow):
             self.refresh_actions,
         )
         self.inspector = Inspector(
-            session.editor, session.selection, run, lambda ids, start: self._runs.reroll(ids, start)
+            session.editor,
+            session.selection,
+            run,
+            lambda ids, start: self._runs.reroll(ids, start),
+            (lambda: look_section(session), lambda: extras_section(session)),
         )
+        self.slow_work = Background(self)
         self._assemble()
         self._bind()
         self._listen()
         self._restore_geometry()
         self.run_view.start()
+        self._write_back = WriteBack(session.editor, self.slow_work.submit)
+        self.later.add(self._write_back.refresh)
         self._show_title()
 
     # Put together
@@ -97,15 +113,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.canvas, 1)
         for part in (line("H"), self.strip, line("h"), self.caption):
             column.addWidget(part)
-        self.dock = QSplitter(Qt.Orientation.Vertical)
-        self.dock.addWidget(self.layers)
-        self.dock.addWidget(self.inspector)
-        self.dock.setStretchFactor(0, 1)
-        self.dock.setStretchFactor(1, 0)
-        self.dock.setChildrenCollapsible(False)
-        self.dock.setHandleWidth(1)
-        self.dock.setMinimumWidth(280)
-        self.dock.setMaximumWidth(480)
+        self.dock = Dock(self.layers, self.inspector)
         middle = QWidget()
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
@@ -115,7 +123,7 @@ class MainWindow(QMainWindow):
         row.addWidget(left, 1)
         self.body = QSplitter(Qt.Orientation.Horizontal)
         self.body.addWidget(middle)
-        self.body.addWidget(self.dock)
+        self.dock.put_into(self.body, self.canvas, self.options.panels)
         self.body.setStretchFactor(0, 1)
         self.body.setStretchFactor(1, 0)
         self.body.setChildrenCollapsible(False)
@@ -136,10 +144,17 @@ class MainWindow(QMainWindow):
         )
         self._views.bind(self.table, (self.dock, self.strip, self.caption), self.show_notice)
         self.overlays = OverlayCommands(self, session, self.show_notice)
-        self._runs = RunCommands(session, self.run_view, self.overlays.hints.run_used)
+        self._runs = RunCommands(
+            session, self.run_view, self.overlays.hints.run_used, self.slow_work.submit
+        )
         self._runs.bind(self.table)
         self.files = FileCommands(
-            self, session.editor, session.selection, session.files, self.show_notice
+            self,
+            session.editor,
+            session.selection,
+            session.files,
+            self.show_notice,
+            self.notices.drop,
         )
         self.files.bind(self.table)
         self._layers = LayerCommands(
@@ -147,6 +162,20 @@ class MainWindow(QMainWindow):
         )
         self._layers.bind(self.table)
         self.overlays.bind(self.table)
+        self._cutouts = CutoutCommands(
+            self,
+            self.canvas,
+            self.options,
+            session.editor,
+            session.selection,
+            self.show_notice,
+            self._views.set_tool,
+        )
+        self._cutouts.bind(self.table)
+        self._layouts = LayoutCommands(
+            session.editor, session.selection, self.canvas, self._views.set_tool
+        )
+        self._layouts.bind(self.table)
         self.table.bind("layer.rename", self._rename)
         self.table.bind("layer.text", self._edit_text)
         self.table.fill_menus(self.top.menus)
@@ -158,11 +187,12 @@ class MainWindow(QMainWindow):
             session.editor.changed.subscribe(lambda change: self._on_changed()),
             session.selection.changed.subscribe(lambda ids: self.refresh_actions()),
             session.runs.notice.subscribe(self.show_notice),
+            session.runs.learned.subscribe(lambda look: keep_finished(session, look)),
             session.files.notice.subscribe(self.show_notice),
             session.files.path_changed.subscribe(lambda path: self._show_title()),
             session.files.activity.subscribe(self._on_writing),
         ]
-        self._tile_menu = TileMenu(session, self.strip, self.run_view)
+        self.tile_menu = TileMenu(session, self.strip, self.run_view, self._runs)
         QShortcut(QKeySequence("F6"), self, lambda: self._next_region(1))
         QShortcut(QKeySequence("Shift+F6"), self, lambda: self._next_region(-1))
         canvas.zoom_changed.connect(self.status.show_zoom)
@@ -172,13 +202,14 @@ class MainWindow(QMainWindow):
         canvas.image_pasted.connect(self.files.add_image)
         canvas.text_edit_requested.connect(self._edit_text_of)
         listen(canvas.reroll_requested, lambda layer_id: self._runs.reroll((layer_id,)))
-        canvas.harmonise_requested.connect(self._runs.harmonise)
+        canvas.harmonise_requested.connect(self._runs.harmonise_stale)
         canvas.layer_menu_requested.connect(self._open_layer_menu)
         tree = self.layers.tree
         tree.menu_requested.connect(self._open_layer_menu)
         tree.state_menu_requested.connect(self._open_state_menu)
         tree.text_edit_requested.connect(self._edit_text_of)
         tree.dragged_out.connect(self._drop_on_caption)
+        self._limit.unread_found.connect(tree.show_unread)
         self.layers.more.clicked.connect(self._open_more)
         self._autosave_timer = QTimer(self, interval=5000)
         self._autosave_timer.timeout.connect(self._autosave)
@@ -188,6 +219,10 @@ class MainWindow(QMainWindow):
         self.status.show_size(session.editor.document.size)
 
     # Show
+
+    def set_theme(self, theme: str) -> None:
+        """Put "dark" or "light" on the whole program."""
+        self._views.set_theme(theme)
 
     def show_notice(self, notice: Notice) -> None:
         """Put a notice on the canvas; one of a failure keeps a closing window open."""
@@ -288,6 +323,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.rail.setFixedWidth(40 if self.width() < 1400 else 44)
+        self.dock.fit(self.width())
 
     def _restore_geometry(self) -> None:
         kept = self.session.store.current.window
@@ -295,30 +331,17 @@ class MainWindow(QMainWindow):
         self.resize(min(1440, room.width()), min(900, room.height()))
         if "geometry" in kept:
             self.restoreGeometry(QByteArray.fromBase64(kept["geometry"].encode()))
-        if "body" in kept:
-            self.body.restoreState(QByteArray.fromBase64(kept["body"].encode()))
-        else:
-            wide = self.width()
-            dock = 304 if wide < 1400 else DOCK_WIDTH
-            self.body.setSizes([wide - dock, dock])
-        if "dock" in kept:
-            self.dock.restoreState(QByteArray.fromBase64(kept["dock"].encode()))
-        else:
-            low = 310 if self.height() >= 800 else 252
-            self.dock.setSizes([self.height() - 66 - low, low])
+        self.dock.restore(kept, self.width(), self.height())
         self.strip.set_folded(kept.get("strip", "open") == "folded")
 
     def _keep_geometry(self) -> None:
-        states = {
-            "geometry": self.saveGeometry(),
-            "body": self.body.saveState(),
-            "dock": self.dock.saveState(),
-        }
-        kept = {name: bytes(state.toBase64().data()).decode() for name, state in states.items()}
+        kept = dict(self.session.store.current.window) | self.dock.states()
+        kept["geometry"] = bytes(self.saveGeometry().toBase64().data()).decode()
         kept["strip"] = "folded" if self.strip.is_folded else "open"
         self.session.store.update(window=kept)
 
     def _autosave(self) -> None:
+        self.session.autosave.interval_seconds = self.session.store.current.autosave_seconds
         self.session.autosave.drop_if_saved()
         if self.session.autosave.due():
             self.session.autosave.write_soon(self.session.files.path)
@@ -343,6 +366,7 @@ class MainWindow(QMainWindow):
             self.status.show_hint("The window closes when the file is written")
             event.ignore()
             return
+        self.later.close()
         self._autosave_timer.stop()
         self._patience.stop()
         self._keep_geometry()
@@ -362,10 +386,15 @@ class MainWindow(QMainWindow):
         """Stop listening everywhere; safe to call twice."""
         closers: tuple[Callable[[], None], ...] = (
             self.run_view.close,
+            self._write_back.close,
+            self.slow_work.close,
+            self._cutouts.close,
             self.canvas.release,
             self.overlays.close,
             self._layers.release,
             self._limit.close,
+            self.files.close,
+            self._views.close,
             self.session.runs.close,
         )
         for close in closers:

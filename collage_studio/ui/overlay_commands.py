@@ -9,20 +9,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from collage_studio.app.actions import Action, reason_against, states_of
+from collage_studio.app.models import STARTER
 from collage_studio.app.notices import Notice
+from collage_studio.app.settings import Preferences
 from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.session import Session
 from collage_studio.ui.widgets.basics import listen
-from collage_studio.ui.widgets.hints import Callout, SampleLine
 
 if TYPE_CHECKING:
     from collage_studio.ui.dialogs.export_sheet import ExportSheet
     from collage_studio.ui.dialogs.find_popover import FindPopover
     from collage_studio.ui.dialogs.model_popover import ModelPopover
+    from collage_studio.ui.dialogs.preferences_sheet import PreferencesSheet
     from collage_studio.ui.dialogs.queue_popover import QueuePopover
     from collage_studio.ui.dialogs.settings_popover import SettingsPopover
     from collage_studio.ui.main_window import MainWindow
     from collage_studio.ui.panels.layer_picker import LayerPicker
+    from collage_studio.ui.widgets.hints import Callout, SampleLine
 
 HARMONISE_HINT, SAMPLE_HINT = "harmonise", "sample"
 
@@ -40,6 +43,7 @@ class OverlayCommands:
         self._queue: QueuePopover | None = None
         self._models: ModelPopover | None = None
         self._export: ExportSheet | None = None
+        self._preferences_sheet: PreferencesSheet | None = None
         self._picker: LayerPicker | None = None
         self.hints = Hints(window, session)
         self._subscription = session.editor.changed.subscribe(lambda change: self._show_model())
@@ -48,15 +52,17 @@ class OverlayCommands:
             window.caption.variations.chosen,
             lambda value: session.store.update(variations=int(value)),
         )
-        self._preferences = session.store.changed.subscribe(lambda p: self._show_variations())
+        self._preferences = session.store.changed.subscribe(self._on_preferences)
+        self._models_known: tuple[str, ...] = ()
+        self._model_shown = STARTER  # as its button begins; whether it is there is looked up later
         self._show_variations()
-        self._show_model()
+        window.later.add(lambda: self._show_model(again=True))
 
     def close(self) -> None:
         """Stop listening; called when the window closes."""
         self._subscription.close()
         self._preferences.close()
-        for popover in (self._settings, self._queue):
+        for popover in (self._settings, self._queue, self._preferences_sheet):
             if popover is not None:
                 popover.close_subscriptions()
 
@@ -65,6 +71,7 @@ class OverlayCommands:
         self._table = table
         table.bind("file.export", self.open_export)
         table.bind("edit.find", self.open_find)
+        table.bind("edit.preferences", self.open_preferences)
         table.bind("help.shortcuts", lambda: self.open_find(only_keys=True))
         table.bind("harmonise.settings", self.open_settings)
         table.bind("harmonise.queue", self.open_queue)
@@ -93,13 +100,23 @@ class OverlayCommands:
         )
         return reason_against(action, states)
 
+    def open_preferences(self) -> None:
+        """Open the preferences of the program."""
+        if self._preferences_sheet is None:
+            from collage_studio.ui.dialogs.preferences_sheet import PreferencesSheet
+
+            self._preferences_sheet = PreferencesSheet(
+                self._window, self._session.store, self._window.set_theme
+            )
+        self._preferences_sheet.open_sheet()
+
     def open_settings(self) -> None:
         """Open the settings above their button."""
         if self._settings is None:
             from collage_studio.ui.dialogs.settings_popover import SettingsPopover
 
             self._settings = SettingsPopover(
-                self._window, self._session.editor, self._session.store
+                self._window, self._session.editor, self._session.store, self._session.library
             )
         self._settings.toggle_at(self._window.caption.settings, above=True)
 
@@ -161,8 +178,19 @@ class OverlayCommands:
         self._window.caption.caption.insert_chip(layer_id)
         self._window.caption.caption.setFocus()
 
-    def _show_model(self) -> None:
-        model = self._session.library.find(self._session.editor.document.settings.model)
+    def _on_preferences(self, preferences: Preferences) -> None:
+        self._show_variations()
+        if preferences.models != self._models_known:
+            self._models_known = preferences.models
+            self._show_model(again=True)
+
+    def _show_model(self, *, again: bool = False) -> None:
+        """Show the document's model; its files are read where it is another, or `again`."""
+        wanted = self._session.editor.document.settings.model
+        if wanted == self._model_shown and not again:
+            return
+        self._model_shown = wanted
+        model = self._session.library.find(wanted)
         note = "built in" if model.id == "starter" else model.size
         self._window.caption.model.show_model(
             model.name, note if model.is_available else "not found", warn=not model.is_available
@@ -185,6 +213,8 @@ class Hints:
 
     def show_for_sample(self) -> None:
         """Show what was not used or closed before."""
+        from collage_studio.ui.widgets.hints import Callout, SampleLine
+
         seen = self._session.store.current.hints_seen
         if HARMONISE_HINT not in seen and self._callout is None:
             self._callout = Callout(

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from collage_studio.document.change import Picture, layer_change
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import change_layers
 from collage_studio.document.masks import visible_masks
@@ -19,10 +19,10 @@ from collage_studio.document.noise_map import noise_map
 from collage_studio.ui.background import Background
 
 Floats = npt.NDArray[np.float32]
+Region = npt.NDArray[np.bool_]
 ALONE = 1.0 - 1e-4
 """From this share on a pixel is the layer's own, as the noise map counts what it keeps."""
 _SCALE = 25.0
-_LEAST_EDGE = 1.0
 _KEPT = 64
 
 
@@ -33,8 +33,8 @@ class Change:
     Args:
         own: pixels that show this layer alone.
         differing: of these, how many differ at all.
-        colour: mean distance in CIELAB inside the visible mask, ΔE.
-        form: [0, 1], share of the lightness edges inside the mask that are others now.
+        colour: mean Delta E 2000 inside the visible mask.
+        form: [0, 1], structure lost: 1 - SSIM of lightness inside the mask.
     """
 
     own: int
@@ -63,8 +63,9 @@ class Change:
     def sentence(self) -> str:
         """The figures, for a tooltip."""
         if self.is_same:
-            return f"Compared with before: not one of its {self.own:,} own pixels differs."
-        return f"Changed {self.amount} of 100: colour {self.colour:.1f} ΔE, form {self.form:.2f}."
+            return f"Provably untouched: not one of its {self.own:,} own pixels differs."
+        kept = f"structure kept {1 - self.form:.2f}"
+        return f"Changed {self.amount} of 100: colour {self.colour:.1f} ΔE 2000, {kept}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,9 @@ def proof_of(document: Document, variation: Variation) -> Proof:
     if before.dtype != after.dtype:
         before, after = _eight_bit(before), _eight_bit(after)
     differs = np.any(before != after, axis=2)
-    labs = _lab(before), _lab(after)
-    colour = np.linalg.norm(labs[1] - labs[0], axis=2)
-    edges = _edges(labs[0][..., 0], labs[1][..., 0])
+    shown = _eight_bit(before), _eight_bit(after)
     changes = {
-        layer_id: _change(mask, differs, colour, edges)
+        layer_id: _change(*shown, differs, mask)
         for layer_id, mask in visible_masks(document).items()
         if mask.max() > 0.5
     }
@@ -148,10 +147,13 @@ def _before(document: Document) -> npt.NDArray[Any]:
     return composite_picture(document)
 
 
-def _outside(document: Document, recipe: Recipe, differs: npt.NDArray[np.bool_]) -> int | None:
-    """Differing pixels where the noise map of the re-rolled layers is exactly 0."""
+def _outside(document: Document, recipe: Recipe, differs: Region) -> int | None:
+    """Differing pixels where the noise map of the re-rolled layers is exactly 0.
+
+    None too where the run was to change more than its layers.
+    """
     ids = recipe.layer_ids
-    if not ids:
+    if not ids or recipe.also:
         return None
     settings = recipe.settings
     if recipe.start is Start.NOISE:
@@ -162,46 +164,18 @@ def _outside(document: Document, recipe: Recipe, differs: npt.NDArray[np.bool_])
     return int(np.count_nonzero(differs & ~may_change))
 
 
-def _change(
-    mask: Floats,
-    differs: npt.NDArray[np.bool_],
-    colour: npt.NDArray[np.floating],
-    edges: tuple[Floats, Floats],
-) -> Change:
-    weight = float(mask.sum())
+def _change(before: Picture, after: Picture, differs: Region, mask: Floats) -> Change:
     own = mask >= ALONE
     if not own.any():
         own = mask > 0.5
-    other, all_edges = (float((part * mask).sum()) for part in edges)
+    found = layer_change(before, after, mask)
+    colour, form = (found.colour, 1.0 - found.structure) if found else (0.0, 0.0)
     return Change(
         int(np.count_nonzero(own)),
         int(np.count_nonzero(differs & own)),
-        float((colour * mask).sum()) / weight,
-        min(1.0, other / (all_edges + _LEAST_EDGE * weight)),
+        colour,
+        min(1.0, max(0.0, form)),
     )
-
-
-def _lab(rgb: npt.NDArray[Any]) -> Floats:
-    """(H, W, 3) CIELAB, lightness 0..100."""
-    top = 255.0 if rgb.dtype == np.uint8 else 65535.0
-    scaled = np.ascontiguousarray(rgb, np.float32) / np.float32(top)
-    return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_RGB2LAB), np.float32)
-
-
-def _edges(before: Floats, after: Floats) -> tuple[Floats, Floats]:
-    """Strength of what differs between the edges of two (H, W) pictures, and of all of them."""
-    first, second = _gradient(before), _gradient(after)
-    other = np.linalg.norm(second - first, axis=2)
-    return (
-        other.astype(np.float32, copy=False),
-        (np.linalg.norm(first, axis=2) + np.linalg.norm(second, axis=2)).astype(np.float32),
-    )
-
-
-def _gradient(lightness: Floats) -> Floats:
-    across = cv2.Sobel(lightness, cv2.CV_32F, 1, 0, scale=0.125)
-    down = cv2.Sobel(lightness, cv2.CV_32F, 0, 1, scale=0.125)
-    return np.dstack([across, down]).astype(np.float32, copy=False)
 
 
 def _eight_bit(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

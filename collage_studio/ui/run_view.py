@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer
 
 from collage_studio.app.editor import Changed
+from collage_studio.app.stale import stale_layers
 from collage_studio.document.model import Document, Variation
 from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
@@ -15,10 +20,11 @@ from collage_studio.ui.panels.layers_tree import LayersTree
 from collage_studio.ui.panels.strip import Strip
 from collage_studio.ui.panels.strip_looks import ACCEPTED, COLLAGE, Pending
 from collage_studio.ui.panels.top_bar import TopBar
-from collage_studio.ui.proofs import Proofs, outside_words
 from collage_studio.ui.session import Session
-from collage_studio.ui.stale import stale_layers
 from collage_studio.ui.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collage_studio.ui.proofs import Proofs
 
 PREVIEW_MS = 33
 """Previews are painted at most this often: 30 a second."""
@@ -40,7 +46,6 @@ class RunView:
         """Args: changed: called when what is shown or runs has changed, to refresh actions."""
         self._session, self._canvas, self._strip = session, canvas, strip
         self._caption, self._top, self._rows, self._changed = caption, top, rows, changed
-        self._proofs = Proofs(canvas.background, lambda _id: self._show_proof())
         self._first_of_run = ""
         self._chosen_meanwhile = False
         self._throttle: Throttle[tuple[Job, Previewed]] = Throttle(
@@ -62,6 +67,13 @@ class RunView:
         strip.clear_requested.connect(self._clear_run)
         top.view_chosen.connect(self.show_view)
         canvas.view_changed.connect(self._on_view)
+
+    @cached_property
+    def _proofs(self) -> Proofs:
+        """What was counted; nothing is before there is a variation."""
+        from collage_studio.ui.proofs import Proofs
+
+        return Proofs(self._canvas.background, lambda _id: self._show_proof())
 
     def start(self) -> None:
         """Show what the document holds; called once the window stands."""
@@ -178,6 +190,8 @@ class RunView:
             self._rows.show_changes(None, {})
             self._canvas.proof = ""
             return
+        from collage_studio.ui.proofs import outside_words
+
         self._ask_for_proof(document, variation)
         proof = self._proofs.get(variation)
         self._rows.show_changes(variation, proof.changes if proof is not None else {})
@@ -269,8 +283,12 @@ class RunView:
         self._throttle.drop()
         self._strip.mark_streaming("")
         self._canvas.show_preview(None)
-        first = self._first_of_run
-        there = any(v.id == first for v in self._session.editor.document.variations)
-        if there and not self._chosen_meanwhile and job.state is not JobState.WAITING:
-            self.show(first)
-        self._first_of_run = ""
+        first, self._first_of_run = self._first_of_run, ""
+        if first and not self._chosen_meanwhile and job.state is not JobState.WAITING:
+            # In a turn of its own: buttons, strip and rows are painted before the picture is made.
+            QTimer.singleShot(0, self._canvas, lambda: self._show_first(first))
+
+    def _show_first(self, variation_id: str) -> None:
+        there = any(v.id == variation_id for v in self._session.editor.document.variations)
+        if there and not self._chosen_meanwhile:
+            self.show(variation_id)

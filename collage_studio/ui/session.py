@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collage_studio.app.autosave import Autosave
 from collage_studio.app.editor import Editor
 from collage_studio.app.files import NEW_SIZE, Files
+from collage_studio.app.looks import LookLibrary
 from collage_studio.app.models import ModelLibrary
 from collage_studio.app.runs import EnginePort, RunController
 from collage_studio.app.selection import Selection
@@ -29,6 +30,7 @@ class Session:
     library: ModelLibrary
     autosave: Autosave
     writer: Background
+    looks: LookLibrary = field(default_factory=LookLibrary)
 
     @classmethod
     def with_engine(

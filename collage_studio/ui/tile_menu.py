@@ -10,6 +10,7 @@ from collage_studio.document import edits
 from collage_studio.document.model import Variation
 from collage_studio.ui.panels.strip import Strip
 from collage_studio.ui.panels.strip_looks import ACCEPTED
+from collage_studio.ui.run_commands import RunCommands
 from collage_studio.ui.run_view import RunView
 from collage_studio.ui.session import Session
 from collage_studio.ui.widgets.thumbs import eight_bit, image_of
@@ -18,8 +19,11 @@ from collage_studio.ui.widgets.thumbs import eight_bit, image_of
 class TileMenu:
     """Answers the strip's requests that concern one tile."""
 
-    def __init__(self, session: Session, strip: Strip, view: RunView) -> None:
+    def __init__(
+        self, session: Session, strip: Strip, view: RunView, commands: RunCommands
+    ) -> None:
         self._session, self._strip, self._view = session, strip, view
+        self._commands = commands
         strip.menu_requested.connect(self._open)
         strip.drag_requested.connect(self._drag)
 
@@ -30,9 +34,15 @@ class TileMenu:
         return next((one for one in document.variations if one.id == key), None)
 
     def _open(self, key: str, at: QPointF) -> None:
+        menu = self.menu(key)
+        if menu is not None:
+            menu.popup(at.toPoint())
+
+    def menu(self, key: str) -> QMenu | None:
+        """What can be done with this tile; None if it stands for no variation."""
         variation = self._find(key)
         if variation is None:
-            return
+            return None
         menu = QMenu(self._strip)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         if key != ACCEPTED:
@@ -43,10 +53,22 @@ class TileMenu:
         menu.addAction("Use this recipe").triggered.connect(
             lambda _on=False: self.use_recipe(variation)
         )
+        self._add_take(menu, variation)
         if key != ACCEPTED:
             menu.addSeparator()
             menu.addAction("Delete").triggered.connect(lambda _on=False: self._view.drop(key))
-        menu.popup(at.toPoint())
+        return menu
+
+    def _add_take(self, menu: QMenu, source: Variation) -> None:
+        """Offer to put the selected layers of `source` into the picture shown."""
+        ids, document = self._session.selection.ids, self._session.editor.document
+        layers = [layer for layer in map(document.find, ids) if layer is not None]
+        what = "the selected layer" if not layers else f"{len(layers)} layers"
+        entry = menu.addAction(f"Take {layers[0].name if len(layers) == 1 else what} from this one")
+        base = self._find(self._view.shown)
+        entry.setEnabled(bool(layers) and base is not None and base.id != source.id)
+        if base is not None:
+            entry.triggered.connect(lambda _on=False: self._commands.take(tuple(ids), source, base))
 
     def use_recipe(self, variation: Variation) -> None:
         """Take over the settings a variation was made with."""

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from collage_studio import __version__
 from collage_studio.app.notices import Notice
-from collage_studio.app.settings import PreferencesStore
+from collage_studio.app.settings import Preferences, PreferencesStore
 from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.panels.options_bar import OptionsBar
@@ -37,6 +37,18 @@ class ViewCommands:
         options.noise_map_toggled.connect(self.show_noise_map)
         options.compare_kind_chosen.connect(self._set_compare_kind)
         canvas.view_changed.connect(options.show_view)
+        self._take_preferences(store.current)
+        self._subscription = store.changed.subscribe(self._take_preferences)
+
+    def close(self) -> None:
+        """Stop listening; called when the window closes."""
+        self._subscription.close()
+
+    def _take_preferences(self, preferences: Preferences) -> None:
+        self._canvas.has_layer_bar = preferences.layer_bar
+        if preferences.snap != self._canvas.snap:
+            self._canvas.snap = preferences.snap
+            self._options.show_toggles(snap=preferences.snap, noise_map=self._canvas.show_noise_map)
 
     def bind(
         self, table: ActionTable, panels: tuple[QWidget, ...], notice: Callable[[Notice], None]
@@ -75,7 +87,10 @@ class ViewCommands:
 
     def toggle_theme(self) -> None:
         """From dark to light or back."""
-        theme = "dark" if self._store.current.theme == "light" else "light"
+        self.set_theme("dark" if self._store.current.theme == "light" else "light")
+
+    def set_theme(self, theme: str) -> None:
+        """Put "dark" or "light" on the whole program."""
         self._store.update(theme=theme)
         app = QApplication.instance()
         if isinstance(app, QApplication):

@@ -22,7 +22,7 @@ from collage_studio.document.edits import group_layers
 def test_ids_are_unique_and_begin_with_a_known_group():
     assert len(BY_ID) == len(ACTIONS)
     groups = {action.id.split(".")[0] for action in ACTIONS}
-    assert groups == {"file", "edit", "layer", "harmonise", "tool", "view", "help"}
+    assert groups == {"file", "edit", "layer", "mask", "harmonise", "tool", "view", "help"}
 
 
 def test_no_two_actions_share_a_shortcut():

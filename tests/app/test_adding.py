@@ -11,11 +11,11 @@ from collage_studio.app.adding import (
     Incoming,
     add_pictures,
     fitting_placement,
-    starting_values,
     text_from_name,
 )
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, LayerRef
+from collage_studio.document.suggesting import suggestions_for
 
 SIDES = st.integers(1, 5000)
 
@@ -77,17 +77,13 @@ def test_a_picture_without_words_gets_no_chip():
     assert LayerRef(layer_id) not in document.caption.parts
 
 
-def test_starting_values_follow_the_reference():
-    assert starting_values(1.0, is_only=True) == {
-        "noise": 0.7,
-        "attention_in": 0.2,
-        "attention_out": 0.4,
-    }
-    assert starting_values(0.25, is_only=False) == {
-        "noise": 0.4,
-        "attention_in": 0.5,
-        "attention_out": 0.78,
-    }
+def test_a_new_picture_starts_with_the_suggested_values():
+    document, ids = add_pictures(
+        Document(Size(480, 480)), [Incoming(raster(n), f"thing {n}") for n in range(2)]
+    )
+    suggested = suggestions_for(document, ids)
+    assert suggested.keys() == set(ids)
+    assert all(suggested[layer.id].fits(layer) for layer in document.layers)
 
 
 def test_several_pictures_are_fanned_out_around_the_point():

@@ -12,17 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from psd_tools import PSDImage
 from small_documents import collage
 
 from collage_studio.app.requests import harmonise_request
 from collage_studio.cli import main
 from collage_studio.commands.outputs import targets
 from collage_studio.commands.running import parse_seeds
-from collage_studio.document.edits import change_layer
+from collage_studio.document.compositing import composite_picture
+from collage_studio.document.edits import add_variations, change_layer
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document, Raster, Recipe, RunSettings, Variation
 from collage_studio.engine.api import Event, Failed, Finished, Produced
 from collage_studio.formats.collage_file import load_collage, save_collage
+from collage_studio.formats.images import load_image
 from collage_studio.formats.png import read_recipe
 from collage_studio.jobs.supervisor import Supervisor
 
@@ -117,6 +120,41 @@ def test_reroll_continues_from_a_rendered_collage_and_changes_only_its_layer(
     assert not outside.any()
 
 
+def test_mix_takes_a_layer_from_another_seed(source: Path, tmp_path: Path):
+    first, second = tmp_path / "first.collage", tmp_path / "second.collage"
+    assert main(["render", str(source), "-o", str(first), "--seeds", "3,8", "--quiet"]) == 0
+    arguments = ["mix", str(first), "--take", "layer 1=8", "-o", str(second), "--quiet"]
+    assert main([*arguments, "--base", "3", "--seeds", "5"]) == 0
+    accepted = load_collage(second).document.accepted
+    assert accepted is not None
+    assert (accepted.recipe.kind, accepted.recipe.seed) == ("mix", 5)
+    assert dict(accepted.recipe.taken) == {"background": 3, "layer0": 3, "layer1": 8}
+
+
+@pytest.mark.parametrize(
+    ("take", "code", "sentence"),
+    [
+        ("layer 1", 2, "--take needs LAYER=SEED"),
+        ("layer 1=8", 1, "camp.collage holds no picture yet"),
+    ],
+)
+def test_mix_says_what_it_needs(
+    take: str, code: int, sentence: str, source: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = str(source.parent / "out.png")
+    base = ["--base", "1"] if code == 2 else []
+    if code == 2:
+        document = load_collage(source).document
+        save_collage(add_variations(document, [made_by(document, 1)]), source)
+    assert main(["mix", str(source), "--take", take, *base, "-o", out, "--quiet"]) == code
+    assert sentence in capsys.readouterr().err
+
+
+def made_by(document: Document, seed: int) -> Variation:
+    picture = Raster.from_rgb(composite_picture(document)[..., :3].copy())
+    return Variation("v", 1, picture, Recipe("harmonise", seed, document.settings, ""))
+
+
 def test_several_seeds_in_a_collage_file_are_its_variations(source: Path, tmp_path: Path):
     out = tmp_path / "out.collage"
     assert main(["render", str(source), "-o", str(out), "--seeds", "1-3", "--quiet"]) == 0
@@ -138,6 +176,35 @@ def test_export_writes_and_checks(source: Path, tmp_path: Path, capsys: pytest.C
     out = tmp_path / "out.psd"
     assert main(["export", str(source), "-o", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["checked"] is True
+
+
+def test_export_of_layers_writes_clear_pngs(source: Path, tmp_path: Path):
+    one, folder = tmp_path / "one.png", tmp_path / "all"
+    assert main(["export", str(source), "-o", str(one), "--layer", "Layer 0"]) == 0
+    assert one.stat().st_size > 0
+    assert main(["export", str(source), "-o", str(folder), "--each"]) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["Layer 0.png", "Layer 1.png"]
+    both = ["--layer", "Layer 0", "--layer", "Layer 1"]
+    assert main(["export", str(source), "-o", str(one), *both]) == 2
+
+
+def test_export_takes_depth_and_background(source: Path, tmp_path: Path):
+    deep = tmp_path / "deep.tif"
+    assert main(["export", str(source), "-o", str(deep), "--depth", "16"]) == 0
+    assert load_image(deep).depth == 16
+    flat = ["-o", str(tmp_path / "a.jpg"), "--background"]
+    assert main(["export", str(source), *flat, "#102030"]) == 0
+    with pytest.raises(SystemExit):
+        main(["export", str(source), *flat, "red"])
+
+
+def test_what_a_foreign_psd_loses_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "grey.psd"
+    PSDImage.frompil(Image.new("L", (8, 6), 90)).save(path)
+    assert main(["info", str(path)]) == 0
+    assert "Grey colours become sRGB." in capsys.readouterr().out
+    assert main(["export", str(path), "-o", str(tmp_path / "a.png")]) == 0
+    assert "Grey colours become sRGB." in capsys.readouterr().err
 
 
 def test_info_names_layers_front_to_back(source: Path, capsys: pytest.CaptureFixture[str]):

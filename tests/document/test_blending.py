@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from psd_tools.composite import blend as psd_blend
 
-from collage_studio.document.blending import BLENDS, composite_over
+from collage_studio.document.blending import BLENDS, composite_atop, composite_over
 from collage_studio.document.model import BlendMode
 
 COMPARED = [m for m in BlendMode if m is not BlendMode.PASS_THROUGH]
@@ -62,3 +62,16 @@ def test_blending_onto_nothing_shows_the_source(mode):
     below, above = np.zeros((4, 5, 7), np.float32), planes(3)
     composite_over(below, above, mode)
     assert np.abs(below - above).max() < 1e-6
+
+
+@pytest.mark.parametrize("mode", COMPARED)
+def test_a_clipped_layer_changes_colours_and_no_alpha(mode):
+    below, above = planes(1), planes(2)
+    over, alpha = below.copy(), below[3].copy()
+    composite_over(over, above, mode)
+    composite_atop(below, above, mode)
+    assert np.array_equal(below[3], alpha)
+    opaque = np.ones_like(below)
+    opaque[:3] = planes(1)[:3] / alpha
+    composite_over(opaque, above, mode)
+    assert np.abs(below[:3] - opaque[:3] * alpha).max() < 1e-5

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from collage_studio.document.compositing import composite_picture, flatten, place_layer
+from collage_studio.document.compositing import (
+    composite_picture,
+    flatten,
+    flatten_deep,
+    place_layer,
+)
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import BlendMode, Document, Mask
 from tests.document.collages import (
@@ -179,3 +184,45 @@ def test_composite_picture_is_opaque_over_the_background_fill():
     assert (shown == (100, 0, 0)).all()
     hidden = replace(background, visible=False)
     assert (composite_picture(Document(CANVAS, background=hidden)) == (100, 0, 0)).all()
+
+
+@pytest.mark.parametrize("mode", [BlendMode.NORMAL, BlendMode.MULTIPLY])
+def test_a_clipped_layer_shows_where_its_base_does_and_nowhere_else(mode):
+    base = picture("base", raster(6, 6, 1), blend=BlendMode.SCREEN, opacity=0.5)
+    clip = picture("clip", raster(12, 10, 2), blend=mode, clipped=True)
+    grouped = group("g", replace(base, opacity=1.0, blend=BlendMode.NORMAL), blend=base.blend)
+    backdrop = fill("back", (40, 90, 160, 255))
+    shown = flatten(Document(CANVAS, (backdrop, base, clip)))
+    without = flatten(Document(CANVAS, (backdrop, base)))
+    assert np.array_equal(shown[:, 6:], without[:, 6:])
+    assert not np.array_equal(shown[:6, :6], without[:6, :6])
+    inside = flatten(Document(CANVAS, (replace(clip, clipped=False),)))
+    opaque = flatten(Document(CANVAS, (backdrop, replace(grouped, opacity=0.5))))
+    assert np.array_equal(opaque, without)
+    assert inside.shape == shown.shape
+
+
+def test_layers_clipped_to_a_hidden_one_are_hidden_and_without_one_they_are_not():
+    base, clip = picture("base", raster(6, 6, 1)), picture("clip", raster(12, 10, 2), clipped=True)
+    nothing = flatten(Document(CANVAS))
+    assert np.array_equal(flatten(Document(CANVAS, (replace(base, visible=False), clip))), nothing)
+    alone = Document(CANVAS, (replace(clip, clipped=False),))
+    assert np.array_equal(flatten(Document(CANVAS, (clip,))), flatten(alone))
+
+
+def test_a_group_can_hold_clipped_layers():
+    inner = group("g", picture("a", raster(6, 6, 1)), picture("b", raster(4, 4, 2)))
+    clip = fill("clip", (10, 200, 30, 255), clipped=True)
+    shown = flatten(Document(CANVAS, (replace(inner, blend=BlendMode.PASS_THROUGH), clip)))
+    alpha = flatten(Document(CANVAS, (inner,), background=fill("background", (0, 0, 0, 0))))[..., 3]
+    ground = np.array((150, 150, 150))
+    share = alpha[..., None] / 255
+    expected = np.array((10, 200, 30)) * share + ground * (1 - share)
+    assert np.abs(shown[..., :3] - expected).max() <= 1
+
+
+def test_a_deep_picture_has_the_same_colours():
+    document = Document(CANVAS, (picture("a", raster(12, 10, 3)),))
+    deep = flatten_deep(document)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257.0 - flatten(document)).max() <= 0.5 + 1e-6

@@ -73,3 +73,15 @@ def test_smaller_masks_are_area_averages():
     half = picture("h", plain(6, 10, (1, 2, 3, 255)), placement=Affine.translation(1, 0))
     masks = visible_masks(Document(CANVAS, (half,)), Size(6, 5))
     assert masks["h"][0] == pytest.approx([0.5, 1, 1, 0.5, 0, 0])
+
+
+def test_clipped_layers_share_what_their_base_has():
+    base = picture("base", plain(6, 10, (1, 2, 3, 128)))
+    clip = picture("clip", plain(12, 4, (1, 2, 3, 255)), opacity=0.25, clipped=True)
+    masks = visible_masks(Document(CANVAS, (base, clip)))
+    assert masks["clip"][:4, :6] == pytest.approx(0.25 * 128 / 255, abs=1e-6)
+    assert masks["base"][:4, :6] == pytest.approx(0.75 * 128 / 255, abs=1e-6)
+    assert not masks["clip"][:, 6:].any()
+    grouped = visible_masks(Document(CANVAS, (group("g", base), clip)))
+    assert grouped["base"] == pytest.approx(masks["base"], abs=1e-6)
+    assert sum(grouped.values()) == pytest.approx(1, abs=1e-6)

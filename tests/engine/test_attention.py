@@ -6,12 +6,21 @@ import math
 
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import RunSettings
-from collage_studio.engine.attention import AttentionEdit, biased_cross_attention, paper_strength
+from collage_studio.engine.attention import CrossAttentionControl, paper_strength
+from collage_studio.engine.processors import UNetSites
 from collage_studio.engine.regions import Region, RegionWeights
 from tests.engine import tiny
+
+
+def attending(unet, edit, height: int = 8, width: int = 8):
+    """The edit in the layers of `unet`, which is to see height x width cells."""
+    sites = UNetSites(unet)
+    sites.see(height, width)
+    return sites.attending(edit)
 
 
 def two_regions(height: int, width: int) -> list[Region]:
@@ -57,7 +66,7 @@ def test_every_layer_equals_the_written_out_formula(height, width):
     unet = tiny.unet(4)
     regions = two_regions(height, width)
     weights = RegionWeights(regions)
-    edit = AttentionEdit(weights.tokens, weights, paper_strength(2.2), rows=2)
+    edit = CrossAttentionControl(weights, paper_strength(2.2), rows=2)
     seen = []
 
     def compare(attn, args, kwargs, output):
@@ -70,7 +79,7 @@ def test_every_layer_equals_the_written_out_formula(height, width):
         if name.endswith("attn2"):
             module.register_forward_hook(compare, with_kwargs=True)
     x, text = torch.randn(4, 4, height, width), torch.randn(4, 77, 32) * 3
-    with torch.inference_mode(), biased_cross_attention(unet, edit):
+    with torch.inference_mode(), attending(unet, edit, height, width):
         unet(x, 500, encoder_hidden_states=text)
     sites = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
     assert len(seen) == len(sites) > 2
@@ -101,11 +110,11 @@ def test_rows_that_read_the_words_to_avoid_are_untouched():
     torch.manual_seed(1)
     unet = tiny.unet(4)
     weights = RegionWeights(two_regions(8, 8))
-    edit = AttentionEdit(weights.tokens, weights, 1.0, rows=1)
+    edit = CrossAttentionControl(weights, 1.0, rows=1)
     x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 77, 32)
     with torch.inference_mode():
         plain = unet(x, 500, encoder_hidden_states=text).sample
-        with biased_cross_attention(unet, edit):
+        with attending(unet, edit):
             edited = unet(x, 500, encoder_hidden_states=text).sample
         after = unet(x, 500, encoder_hidden_states=text).sample
     assert torch.equal(edited[0], plain[0])
@@ -120,11 +129,11 @@ def test_a_word_with_great_weight_stays_in_its_place():
     mask = torch.zeros(8, 8)
     mask[:, :4] = 1
     weights = RegionWeights([Region("left", (2,), mask, 1.0, 0.0, 1e4)])
-    edit = AttentionEdit(weights.tokens, weights, 1.0, rows=1)
+    edit = CrossAttentionControl(weights, 1.0, rows=1)
     hidden, text = torch.randn(1, 64, 32), torch.randn(1, 77, 32) * 3
     other = text.clone()
     other[:, 2] *= 1.5  # scales its logits and keeps the sign of their maximum
-    with torch.inference_mode(), biased_cross_attention(unet, edit):
+    with torch.inference_mode(), attending(unet, edit):
         before = attn(hidden, encoder_hidden_states=text).reshape(8, 8, 32)
         after = attn(hidden, encoder_hidden_states=other).reshape(8, 8, 32)
     assert torch.equal(before[:, 4:], after[:, 4:])
@@ -135,10 +144,10 @@ def test_processors_are_restored_after_a_failure():
     unet = tiny.unet(4)
     before = dict(unet.attn_processors)
     weights = RegionWeights(two_regions(8, 8))
-    edit = AttentionEdit(weights.tokens, weights, 1.0, rows=1)
+    edit = CrossAttentionControl(weights, 1.0, rows=1)
 
     def fail() -> None:
-        with biased_cross_attention(unet, edit):
+        with attending(unet, edit):
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="middle"):
@@ -146,16 +155,56 @@ def test_processors_are_restored_after_a_failure():
     assert dict(unet.attn_processors) == before
 
 
+class Adapter(torch.nn.Module):
+    """A processor of another kind that is a module, as an IP-Adapter's is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(()))
+        self.masks = []
+
+    def __call__(
+        self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None
+    ):
+        self.masks.append(attention_mask)
+        stock = AttnProcessor2_0()
+        return self.gain * stock(attn, hidden_states, encoder_hidden_states, attention_mask, temb)
+
+
+def test_a_processor_of_another_kind_goes_on_working_and_gets_the_bias():
+    torch.manual_seed(1)
+    unet = tiny.unet(4)
+    weights = RegionWeights(two_regions(8, 8))
+    edit = CrossAttentionControl(weights, 1.0, rows=1)
+    x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 77, 32)
+    with torch.inference_mode():
+        with attending(unet, edit):
+            expected = unet(x, 500, encoder_hidden_states=text).sample
+        adapters = {
+            name: Adapter() if name.endswith("attn2.processor") else stock
+            for name, stock in unet.attn_processors.items()
+        }
+        unet.set_attn_processor(dict(adapters))
+        with attending(unet, edit):
+            wrapped = unet(x, 500, encoder_hidden_states=text).sample
+    assert (wrapped - expected).abs().max() <= 1e-5
+    used = [item for item in adapters.values() if isinstance(item, Adapter)]
+    assert used
+    assert all(mask is not None for item in used for mask in item.masks)
+    assert dict(unet.attn_processors) == adapters
+    assert sum(isinstance(module, Adapter) for module in unet.modules()) == len(used)
+
+
 def test_zero_weights_change_nothing():
     torch.manual_seed(1)
     unet = tiny.unet(4)
     region = Region("all", (2,), torch.ones(8, 8), 1.0, 0.0, 0.0)
     weights = RegionWeights([region])
-    edit = AttentionEdit(weights.tokens, weights, 1.0, rows=1)
+    edit = CrossAttentionControl(weights, 1.0, rows=1)
     x, text = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 32)
     with torch.inference_mode():
         plain = unet(x, 500, encoder_hidden_states=text).sample
-        with biased_cross_attention(unet, edit):
+        with attending(unet, edit):
             edited = unet(x, 500, encoder_hidden_states=text).sample
     assert (plain - edited).abs().max() <= 1e-5
 

@@ -35,7 +35,8 @@ def test_a_small_object_never_vanishes(height, width, random):
 
 def test_a_layer_outside_the_window_stays_outside():
     region = Region("away", (1,), torch.zeros(8, 8), 0.0, 0.4, 0.8)
-    assert torch.equal(RegionWeights([region]).at(16), torch.full((16, 1), -0.8))
+    spread = torch.tensor([0.0, -0.8, 0.0]).expand(16, 3)
+    assert torch.equal(RegionWeights([region]).at(16, 3), spread)
 
 
 def fill(layer_id: str, text: str) -> Layer:

@@ -10,7 +10,7 @@ import torch
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, Layer, LayerKind, Raster, RunSettings
 from collage_studio.engine.api import HarmoniseRequest, Produced
-from collage_studio.engine.families.stable_diffusion import SCHEDULERS, stock_scheduler
+from collage_studio.engine.families.diffusion_schedule import SCHEDULERS, stock_scheduler
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.methods import collage_diffusion
 from collage_studio.engine.methods.collage_diffusion import Materials

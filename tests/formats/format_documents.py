@@ -138,10 +138,11 @@ def _rasters(draw: st.DrawFn) -> Raster:
 @st.composite
 def _layers(draw: st.DrawFn, identifier: str, depth: int = 0) -> Layer:
     kind = draw(st.sampled_from(list(LayerKind) if depth < 2 else [LayerKind.PICTURE]))
-    source = draw(_rasters()) if kind is LayerKind.PICTURE else None
+    has_pixels = kind in (LayerKind.PICTURE, LayerKind.LAYOUT)
+    source = draw(_rasters()) if has_pixels else None
     size = source.size if source else Size(draw(st.integers(1, 9)), draw(st.integers(1, 9)))
     mask = None
-    if draw(st.booleans()):
+    if kind is LayerKind.LAYOUT or draw(st.booleans()):
         values = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, size.shape)
         mask = Mask(values.astype(np.uint8))
     children = ()
@@ -168,6 +169,8 @@ def _layers(draw: st.DrawFn, identifier: str, depth: int = 0) -> Layer:
         children,
         draw(st.tuples(*[st.integers(0, 255)] * 4)),
         draw(_unknown),
+        draw(st.none() | _rasters()) if has_pixels else None,
+        clipped=draw(st.booleans()),
     )
 
 

@@ -123,14 +123,14 @@ def test_unknown_keys_are_kept_and_written_again(saved, tmp_path):
 def test_newer_version_opens_for_viewing_only(saved):
     def change(content):
         content["version"] = 2
-        content["layers"][0]["blend"] = "linear_burn"
+        content["layers"][0]["blend"] = "sparkle"
 
     opened = load_collage(rewritten(saved, change))
     assert opened.read_only
     assert opened.notices[0] == (
         "Made by a newer version. Opened for viewing; nothing will be overwritten."
     )
-    assert "linear_burn" in opened.notices[1]
+    assert "sparkle" in opened.notices[1]
 
 
 def test_missing_pixels_cost_their_layer_and_are_told(saved):

@@ -42,6 +42,11 @@ STEEP = {
     BlendMode.HUE,
     BlendMode.SATURATION,
     BlendMode.LUMINOSITY,
+    BlendMode.VIVID_LIGHT,
+    BlendMode.HARD_MIX,
+    BlendMode.DARKER_COLOR,
+    BlendMode.LIGHTER_COLOR,
+    BlendMode.DIVIDE,
 }
 """Modes that blow up the rounding of resampled layers to 8 bit near black, white and grey."""
 
@@ -69,6 +74,16 @@ def composited(path: Path) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
+def pixels_of(item) -> np.ndarray:
+    """(h, w, 4) uint8 of a psd-tools layer of 8 or 16 bits, rounded."""
+    values = np.concatenate([item.numpy("color"), item.numpy("shape")], axis=2)
+    return (values * 255 + 0.5).astype(np.uint8)
+
+
+def mask_of(item) -> np.ndarray:
+    return (item.numpy("mask")[..., 0] * 255 + 0.5).astype(np.uint8)
+
+
 def find(path: Path, name: str):
     return next(item for item in PSDImage.open(path).descendants() if item.name == name)
 
@@ -77,6 +92,29 @@ def test_psd_has_every_layer_in_order(psd):
     names = [item.name for item in PSDImage.open(psd).descendants()]
     document = rich_document()
     assert names == ["Background", *(item.name for item in document.walk())]
+
+
+def test_psd_with_an_accepted_picture_has_a_group_for_each_state(tmp_path):
+    path = tmp_path / "a.psd"
+    document = rich_document(accepted=True)
+    write_psd(document, path)
+    groups = list(PSDImage.open(path))
+    assert [(item.name, item.visible) for item in groups] == [("Original", False), ("Result", True)]
+    inside = [item.name for item in groups[0].descendants()]
+    assert inside == ["Background", *(item.name for item in document.walk())]
+
+
+def test_psd_has_the_harmonised_layers_as_a_group(tmp_path):
+    path = tmp_path / "a.psd"
+    harmonised = replace(layer(1, "Tent", Affine.translation(4, 5)), harmonised=raster(9, 20, 10))
+    harmonised = replace(harmonised, harmonised_placement=Affine.translation(2, 3))
+    write_psd(Document(CANVAS, (harmonised,)), path)
+    groups = {item.name: item for item in PSDImage.open(path)}
+    assert list(groups) == ["Original", "Harmonised"]
+    assert (groups["Original"].visible, groups["Harmonised"].visible) == (True, False)
+    tent = next(item for item in groups["Harmonised"] if item.name == "Tent")
+    assert (tent.left, tent.top) == (6, 8)
+    assert np.array_equal(np.asarray(tent.topil()), raster(9, 20, 10).pixels)
 
 
 def test_psd_keeps_opacity_blend_mode_visibility_and_lock(psd):
@@ -92,14 +130,14 @@ def test_psd_keeps_opacity_blend_mode_visibility_and_lock(psd):
 def test_psd_layer_on_the_grid_keeps_its_exact_pixels_off_canvas_too(psd):
     found = find(psd, "Off canvas")
     assert (found.left, found.top) == (-15, 70)
-    assert np.array_equal(np.asarray(found.topil()), raster(3).pixels)
+    assert np.array_equal(pixels_of(found), raster(3).pixels)
 
 
 def test_psd_mask_is_a_mask_channel_and_the_pixels_under_it_are_whole(psd):
     found = find(psd, "Masked")
-    assert np.array_equal(np.asarray(found.mask.topil()), gradient_mask().values)
+    assert np.array_equal(mask_of(found), gradient_mask().values)
     assert found.mask.background_color == 0
-    assert np.array_equal(np.asarray(found.topil()), raster(10).pixels)
+    assert np.array_equal(pixels_of(found), raster(10).pixels)
 
 
 def test_psd_keeps_a_mask_that_is_switched_off(psd):
@@ -109,7 +147,7 @@ def test_psd_keeps_a_mask_that_is_switched_off(psd):
 def test_psd_group_mask_survives(psd):
     mask = find(psd, "Inner").mask
     assert mask.bbox == (5, -3, 125, 87)
-    assert np.array_equal(np.asarray(mask.topil()), gradient_mask(120, 90).values)
+    assert np.array_equal(mask_of(find(psd, "Inner")), gradient_mask(120, 90).values)
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -120,13 +158,23 @@ def test_psd_layers_composited_by_psd_tools_look_like_the_document(tmp_path, acc
     assert difference(composited(path), final_picture(document)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode is not BlendMode.HARD_MIX])
 def test_psd_blend_mode_looks_the_same_in_psd_tools(tmp_path, mode):
     below = layer(1, "Below", Affine.translation(2, 3))
     document = Document(Size(50, 40), (below, layer(2, "Above", blend=mode, opacity=0.9)))
     path = tmp_path / "a.psd"
     write_psd(document, path)
     assert difference(composited(path), flatten(document)) <= TOLERANCE
+
+
+def test_psd_hard_mix_looks_the_same_but_where_it_jumps(tmp_path):
+    below = layer(1, "Below", Affine.translation(2, 3))
+    above = layer(2, "Above", blend=BlendMode.HARD_MIX, opacity=0.9)
+    document = Document(Size(50, 40), (below, above))
+    path = tmp_path / "a.psd"
+    write_psd(document, path)
+    read = np.asarray(composited(path)).astype(int)
+    assert (np.abs(read - flatten(document)).max(axis=2) > TOLERANCE).mean() < 0.01
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in STEEP])
@@ -168,7 +216,8 @@ def test_psd_result_is_the_top_layer(tmp_path):
     write_psd(document, path)
     top = list(PSDImage.open(path))[-1]
     assert (top.name, top.visible, top.size) == ("Result", True, (120, 90))
-    assert np.array_equal(np.asarray(top.topil()), document.accepted.picture.pixels)
+    assert [item.name for item in top] == ["Seed 42"]
+    assert np.array_equal(pixels_of(top[0]), document.accepted.picture.pixels)
 
 
 def test_psd_holds_profile_resolution_thumbnail_and_recipe(psd):
@@ -339,7 +388,7 @@ def test_every_export_is_read_back_and_checked(tmp_path, item):
 
 
 def test_unknown_ending_is_told(tmp_path):
-    with pytest.raises(FormatError, match=r"Use one of \.psd, \.png, \.ora, \.collage\."):
+    with pytest.raises(FormatError, match=r"Use one of \.psd, \.psb, \.png, "):
         export_document(rich_document(), tmp_path / "a.bmp")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_documents import collage, raster, request
 
 from collage_studio.document.model import Mask, Recipe, RunSettings
-from collage_studio.engine.api import Produced
+from collage_studio.engine.api import Produced, RerollRequest
 from collage_studio.jobs import segments
 from collage_studio.jobs.segments import Outbox, remove_from, take
 from collage_studio.jobs.wire import (
@@ -40,6 +40,18 @@ def test_a_request_arrives_equal_once_its_pixels_are_known():
     assert arrived.missing == ()
     assert arrived.message == sent
     assert len(outbox) == 0
+
+
+def test_what_a_reroll_may_change_beside_its_layers_crosses_too():
+    outbox, store = Outbox("cstest", unlinks=True), AssetStore(1 << 30)
+    also = Mask(np.full((128, 160), 90, np.uint8))
+    sent = Run("job", RerollRequest(collage(1), (), (1,), RunSettings(), also=also))
+    packed = pack(sent, outbox)
+    for identity, asset in packed.assets.items():
+        store.put(identity, asset_array(asset))
+    arrived = unpack(packed.data, lambda ref: take(ref, unlink=True), store.find)
+    assert arrived.message == sent
+    assert ("mask", also.key) in packed.assets
 
 
 def test_a_request_without_its_pixels_is_a_few_kilobytes():

@@ -14,6 +14,7 @@ from ui_documents import OpenWindow, camp, open_window
 def opened(qtbot: QtBot, tmp_path: Path) -> Iterator[OpenWindow]:
     """A shown main window with the camp document; nobody listens once it is closed."""
     made = open_window(tmp_path, camp())
+    made.window.resize(1280, 800)  # wide enough for the dock not to be a drawer
     made.window.show()
     qtbot.waitExposed(made.window)
     yield made

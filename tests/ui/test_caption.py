@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
@@ -13,6 +15,7 @@ from collage_studio.document.model import Caption, LayerRef
 from collage_studio.resources_dir import resources_path
 from collage_studio.ui.panels.caption_edit import CaptionEdit
 from collage_studio.ui.panels.caption_limit import position_in
+from collage_studio.ui.panels.caption_words import unsaid
 
 
 def _edit(opened: OpenWindow) -> CaptionEdit:
@@ -127,3 +130,34 @@ def test_a_chip_counts_as_one_place_in_the_field() -> None:
     assert position_in(caption, document, whole) == 1 + len(" and ") + 1 + len(" at dusk")
     assert position_in(caption, document, len("a tent and")) == 1 + len(" and")
     assert position_in(caption, document, 3) == 1
+
+
+def test_a_row_warns_of_words_the_model_does_not_read(opened: OpenWindow) -> None:
+    pytest.importorskip("tokenizers", reason="counting words needs the tokenizer")
+    if not resources_path("starter", "model", "tokenizer", "tokenizer.json").is_file():
+        pytest.skip("the built-in model is not there")
+    editor, model = opened.session.editor, opened.window.layers.tree.layers_model
+    long = Caption((LayerRef("dog"), " and " + "grass " * 90, LayerRef("tent")))
+    editor.apply(lambda d: edits.set_caption(d, long), "Caption")
+    opened.window._limit._count()
+    opened.window.canvas.background.finish()
+    badge = model.badge(editor.document.find("tent"))  # type: ignore[arg-type]
+    assert badge is not None
+    assert (badge.kind, badge.words) == ("warning", "unread")
+    assert "a tent" in badge.sentence
+    assert model.badge(editor.document.find("dog")) is None  # type: ignore[arg-type]
+
+
+def test_layers_the_caption_leaves_out_are_told(opened: OpenWindow) -> None:
+    document = opened.session.editor.document
+    assert "dog" not in unsaid(edits.set_caption(document, Caption((LayerRef("dog"),))))
+    left_out = edits.set_caption(document, Caption((LayerRef("dog"), " at dusk")))
+    assert "tent" in unsaid(left_out)
+    assert unsaid(edits.set_caption(document, Caption(("a dog and a tent",)))) == frozenset()
+    assert "tent" not in unsaid(
+        edits.change_layers(left_out, ["tent"], lambda one: replace(one, visible=False))
+    )
+    opened.session.editor.apply(lambda _document: left_out, "Caption")
+    badge = opened.window.layers.tree.layers_model.badge(left_out.find("tent"))  # type: ignore[arg-type]
+    assert badge is not None
+    assert badge.kind == "warning"

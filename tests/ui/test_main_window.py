@@ -234,7 +234,7 @@ def test_f6_goes_round_the_regions_and_comes_back(opened: OpenWindow) -> None:
 def test_recipe_of_a_variation_can_be_taken_over(opened: OpenWindow) -> None:
     editor = opened.session.editor
     change_settings(editor, "Steps", steps=50)
-    opened.window._tile_menu.use_recipe(variation(editor.document, 3))
+    opened.window.tile_menu.use_recipe(variation(editor.document, 3))
     assert editor.document.settings.steps == 25
 
 

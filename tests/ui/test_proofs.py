@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtTest import QTest
 from ui_documents import OpenWindow, camp
 
+from collage_studio.app.stale import stale_layers
 from collage_studio.document import edits
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Affine
@@ -16,7 +17,6 @@ from collage_studio.document.model import Document, Raster, Recipe, RunSettings,
 from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import Finished, Produced, Started, describe_layers
 from collage_studio.ui.proofs import outside_words, proof_of
-from collage_studio.ui.stale import stale_layers
 
 SETTINGS = RunSettings(softness=4.0)
 

@@ -27,8 +27,8 @@ from collage_studio.document.model import Document, Layer, Variation
 from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
-from collage_studio.ui.app import Program
 from collage_studio.ui.dialogs.export_sheet import ExportSheet
+from collage_studio.ui.program import Program
 from collage_studio.ui.style.theme import apply_theme, prepare_application
 from collage_studio.ui.widgets.segment import Segment
 from collage_studio.ui.widgets.value_bar import ValueBar

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,33 @@ class LearnedWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a text encoder knows of words before it reads them.
+
+    Args:
+        tokenizer: of the encoder, as transformers has it.
+        table: maps token ids (..., T) to (..., T, width); the layer that `overwritten` hooks.
+    """
+
+    tokenizer: Any
+    table: nn.Module
+
+    @property
+    def weight(self) -> Tensor:
+        """(words, width)"""
+        return next(self.table.parameters())
+
+    @property
+    def width(self) -> int:
+        return int(self.weight.shape[1])
+
+    def vectors(self, text: str) -> Tensor:
+        """(T, width) float32: the tokens of `text` without begin, end and padding."""
+        ids = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        return self.weight.detach()[ids].float()
+
+
+@dataclass(frozen=True, slots=True)
 class ReadText:
     """What a model made of one text.
 
@@ -52,6 +79,11 @@ class ReadText:
     skipped: str = ""
     pooled: Tensor | None = None
 
+    @property
+    def has_words(self) -> bool:
+        """Whether any row stands for characters of the text."""
+        return any(start < end for start, end in self.offsets)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -65,6 +97,19 @@ class Frame:
         """A canvas of h x w cells, seen whole."""
         size = Size(width, height)
         return cls(size, Rect.of_size(size))
+
+    @property
+    def is_whole(self) -> bool:
+        return self.window == Rect.of_size(self.grid)
+
+
+@runtime_checkable
+class Placeable(Protocol):
+    """An attachment that depends on what the rows of a call are told and where they lie."""
+
+    def at(self, conditioning: Conditioning) -> Attachment:
+        """The attachment for the rows of one call."""
+        ...
 
 
 class Attachment(Protocol):
@@ -86,13 +131,17 @@ class Conditioning:
     Args:
         texts: B texts. frames: B places on the canvas, or one for all.
         guidance: for networks that take the guidance scale as an input; others ignore it.
-        attachments: asked in turn for what they add.
+        attachments: asked in turn for what they add, each at these rows where it can be placed.
     """
 
     texts: Sequence[ReadText]
     frames: Sequence[Frame]
     guidance: float = 1.0
     attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        placed = (a.at(self) if isinstance(a, Placeable) else a for a in self.attachments)
+        object.__setattr__(self, "attachments", tuple(placed))
 
     @property
     def rows(self) -> Tensor:
@@ -141,7 +190,9 @@ class Family(Protocol):
     name: str
     device: torch.device
     guidance_is_input: bool
-    """The network was distilled to take the guidance scale as an input (FLUX.1 dev)."""
+    """Guidance is distilled into the network: FLUX.1 dev is told the scale, schnell has its own."""
+    takes_one_frame: bool
+    """Rows of different frames go into different calls of the network."""
     native_px: int
     factor: int
     latent_channels: int
@@ -155,6 +206,11 @@ class Family(Protocol):
     @property
     def text_limit(self) -> int:
         """Tokens of one text, without begin and end."""
+        ...
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """By encoder, where learned looks can be put; empty if the family has no such place."""
         ...
 
     def read_text(self, text: str, learned: Sequence[LearnedWords] = ()) -> ReadText:
@@ -184,7 +240,7 @@ class Family(Protocol):
         ...
 
     def attending(self, edit: AttentionEdit) -> AbstractContextManager[None]:
-        """Apply `edit` in every attention layer that reads the text, within a with block."""
+        """Apply `edit` in every attention layer of the network, within a with block."""
         ...
 
     def watched_modules(self) -> tuple[nn.Module, ...]:

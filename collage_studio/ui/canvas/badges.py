@@ -8,8 +8,8 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from collage_studio.app.stale import NEW, Stale
 from collage_studio.document.model import Document, Variation
-from collage_studio.ui.stale import NEW, Stale
 from collage_studio.ui.style import tokens
 from collage_studio.ui.style.fonts import font
 from collage_studio.ui.style.icons import paint_icon

@@ -51,6 +51,8 @@ class Canvas(CanvasView):
             self.zoom_at(self.viewport.next_stop(-1 if out else 1), at)
         elif left and self.is_on_wipe(at):
             self._wiping = True
+        elif left and self.hand_tool is not None and self._view != "compare":
+            self.hand_tool.press(at, event.modifiers())
         elif left and not self._is_side():
             self.pointer.press(at, event.modifiers())
         self._after_pointer(event)
@@ -60,6 +62,8 @@ class Canvas(CanvasView):
         self.preview.hides_overlays = False
         if self._wiping:
             self.wipe_share = compare.share_at(self.viewport.canvas_rect(), event.position().x())
+        elif self.hand_tool is not None and self.hand_tool.is_drawing:
+            self.hand_tool.move(event.position())
         elif event.buttons():
             self.pointer.move(event.position(), event.modifiers())
         else:
@@ -69,6 +73,8 @@ class Canvas(CanvasView):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._wiping = False
+        if self.hand_tool is not None and self.hand_tool.is_drawing:
+            self.hand_tool.release(event.position())
         self.pointer.release(event.position())
         self._after_pointer(event)
 

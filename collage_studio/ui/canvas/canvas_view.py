@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +27,24 @@ from collage_studio.ui.canvas import badges
 from collage_studio.ui.canvas.compare import Side
 from collage_studio.ui.canvas.frame import frame_around
 from collage_studio.ui.canvas.layer_bar import LayerBar
-from collage_studio.ui.canvas.noise_overlay import NoiseOverlay
 from collage_studio.ui.canvas.painting import Painting
 from collage_studio.ui.canvas.pointer import Pointer, State
 from collage_studio.ui.canvas.preview import Preview
 from collage_studio.ui.canvas.scene import Scene
 from collage_studio.ui.canvas.viewport import Viewport
 
+if TYPE_CHECKING:
+    from collage_studio.ui.canvas.hand_tool import HandTool
+    from collage_studio.ui.canvas.noise_overlay import NoiseOverlay
+
 REFINE_AFTER_MS = 120
 SLICE_MS = 8.0
+FIRST_SLICE_MS = 150.0
+"""A canvas that has shown nothing yet waits this long: a window does not open empty."""
 BLINK_MS = 600
 ViewName = Literal["collage", "result", "compare"]
 CompareKind = Literal["wipe", "side", "blink"]
-ToolName = Literal["move", "hand", "zoom"]
+ToolName = Literal["move", "hand", "zoom", "pick", "brush", "eraser", "lasso", "layout"]
 
 
 class CanvasView(QWidget):
@@ -61,6 +67,7 @@ class CanvasView(QWidget):
     status_hint = Signal(str)
     pointer_info = Signal(str)
     view_changed = Signal(str)
+    tool_changed = Signal(str)
 
     def __init__(self, editor: Editor, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,7 +75,6 @@ class CanvasView(QWidget):
         self.selection = selection
         self.background = Background(self)
         self.scene = Scene(editor.document, self.background)
-        self.noise = NoiseOverlay(self.background, self.update)
         self.preview = Preview()
         self.viewport = Viewport(editor.document.size, 800, 600)
         self.pointer = Pointer(self, editor, selection)
@@ -76,18 +82,19 @@ class CanvasView(QWidget):
         self.stale_badge = badges.StaleBadge(self)
         self.snap = True
         self.click_picks = "layer"
-        self._overlays_on = True
+        self._overlays_on = self._has_layer_bar = True
         self.pointer_at: QPointF | None = None
         self.drop_count = 0
         self.wipe_share = 0.5
         self.other_side = False
         self._tool: ToolName = "move"
+        self.hand_tool: HandTool | None = None
         self._view: ViewName = "collage"
         self._proof = ""
         self._compare_kind: CompareKind = "wipe"
         self._noise_shown = False
         self._fits = True
-        self._wiping = self._space = False
+        self._wiping = self._space = self._waits = False
         self._painting = Painting(self)
         self._subscriptions: list[Subscription] = [
             editor.changed.subscribe(self._on_changed),
@@ -125,6 +132,13 @@ class CanvasView(QWidget):
         self._blink_timer.stop()
         self.background.close()
 
+    @cached_property
+    def noise(self) -> NoiseOverlay:
+        """The noise map; made when it is first shown."""
+        from collage_studio.ui.canvas.noise_overlay import NoiseOverlay
+
+        return NoiseOverlay(self.background, self.update)
+
     # What is shown
 
     @property
@@ -134,6 +148,7 @@ class CanvasView(QWidget):
     @tool.setter
     def tool(self, name: ToolName) -> None:
         self._tool = name
+        self.tool_changed.emit(name)
         self._refresh()
 
     @property
@@ -176,6 +191,17 @@ class CanvasView(QWidget):
     def overlays_on(self, on: bool) -> None:
         self._overlays_on = on
         self._refresh()
+
+    @property
+    def has_layer_bar(self) -> bool:
+        """The bar under the selection is shown."""
+        return self._has_layer_bar
+
+    @has_layer_bar.setter
+    def has_layer_bar(self, on: bool) -> None:
+        if on != self._has_layer_bar:
+            self._has_layer_bar = on
+            self._place_floating()
 
     @property
     def zoom(self) -> float:
@@ -266,6 +292,7 @@ class CanvasView(QWidget):
     def settle(self) -> None:
         """Finish drawing now, without slices; for grabs and exports of the view."""
         self._tell_scene()
+        self._waits = False
         for index in self._used_renderers():
             while not self.scene.work(index, 1000.0):
                 pass
@@ -332,7 +359,8 @@ class CanvasView(QWidget):
         frame = frame_around(document, ids)
         quiet = self.pointer.state in {State.DRAGGING, State.PANNING, State.CATCHING}
         shown = self._overlays_on and not quiet and not self.preview.hides_overlays
-        bar = frame is not None and shown and self._tool == "move" and not self._noise_shown
+        has_bar = shown and self._has_layer_bar
+        bar = frame is not None and has_bar and self._tool == "move" and not self._noise_shown
         if bar and frame is not None:
             left, top, right, bottom = frame.box
             box = QRectF(self.viewport.to_widget(left, top), self.viewport.to_widget(right, bottom))
@@ -368,7 +396,12 @@ class CanvasView(QWidget):
         return QSize(1060, 608)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        ready = [self.scene.work(index, SLICE_MS) for index in self._used_renderers()]
+        if self._waits:
+            # A new size means that all around is painted too: the picture follows a moment later.
+            self._waits, ready = False, [False]
+        else:
+            budget = SLICE_MS if self.scene.shot(0) is not None else FIRST_SLICE_MS
+            ready = [self.scene.work(index, budget) for index in self._used_renderers()]
         self._painting.paint(event.region())
         if not all(ready):
             self._continue_timer.start()
@@ -382,6 +415,7 @@ class CanvasView(QWidget):
         if before != self.zoom:
             self.zoom_changed.emit(self.zoom)
         self._refresh()
+        self._waits = self.isVisible() and self.scene.shot(0) is not None
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.release()

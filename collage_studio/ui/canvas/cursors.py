@@ -36,6 +36,8 @@ def _shape(canvas: Canvas, at: QPointF) -> Qt.CursorShape:
         return Qt.CursorShape.OpenHandCursor
     if canvas.tool == "zoom":
         return Qt.CursorShape.CrossCursor
+    if canvas.hand_tool is not None and canvas.view != "compare":
+        return canvas.hand_tool.cursor()
     if canvas.pointer.is_dragging:
         return canvas.cursor().shape()
     if canvas.is_on_wipe(at):
@@ -68,6 +70,8 @@ def hint(canvas: Canvas, at: QPointF) -> str:
         return "Drag the line · Y leaves Compare · \\ held shows the other side"
     if canvas.preview.is_shown:
         return "Go on editing: this run works on the document as it was"
+    if canvas.hand_tool is not None:
+        return canvas.hand_tool.hint()
     if canvas.tool == "hand":
         return "Drag moves the view · Ctrl+wheel zooms"
     if canvas.tool == "zoom":
@@ -78,6 +82,6 @@ def hint(canvas: Canvas, at: QPointF) -> str:
         case Part.ROTATE:
             return "Drag turns · Shift in steps of 15°"
         case Part.INSIDE:
-            return "Drag moves · Shift keeps the axis · Click again goes one layer deeper"
+            return "Drag moves · Alt-drag copies · Click again goes one layer deeper"
         case _:
             return "Click selects · Shift-click adds · Space moves the view"

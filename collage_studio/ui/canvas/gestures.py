@@ -10,7 +10,7 @@ from typing import Protocol
 
 from collage_studio.document.geometry import Affine
 from collage_studio.ui.canvas.frame import Frame, Point
-from collage_studio.ui.canvas.snapping import Box, Guide, snap
+from collage_studio.ui.canvas.snapping import Box, Guide, guides_of, pull, snap
 
 UNMOVED = Affine()
 HANDLES: tuple[Point, ...] = (
@@ -99,11 +99,17 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Pull a handle; Shift keeps the proportion, Alt works from the centre, past it flips."""
+    """Pull a handle; Shift keeps the proportion, Alt works from the centre, past it flips.
+
+    The edges of an upright frame are pulled to those of `others` and of the canvas.
+    """
 
     frame: Frame
     start: Point
     handle: Point
+    others: Sequence[Box] = ()
+    canvas: Box | None = None
+    reach: float = 0.0
     verb: str = "Scale"
 
     def at(self, point: Point, keys: Keys) -> Outcome:
@@ -114,10 +120,42 @@ class Scale:
         down = self._factor(grabbed, now, anchor, 1)
         if keys.shift:
             across, down = self._proportional(across, down)
-        scaling = Affine.scaling(across, down).about(*anchor)
-        done = self.frame.map.after(scaling).after(to_local)
+        pulled = self._pulled((across, down), anchor, together=keys.shift)
+        done = self._map(pulled, anchor)
         width, height = self._lengths(done)
-        return Outcome(done, (), f"{width:.0f} × {height:.0f} px")
+        guides = self._guides(done) if pulled != (across, down) else ()
+        return Outcome(done, guides, f"{width:.0f} × {height:.0f} px")
+
+    def _map(self, factors: Point, anchor: Point) -> Affine:
+        """Of the canvas: the frame scaled along its own sides about a point of its own."""
+        scaling = Affine.scaling(*factors).about(*anchor)
+        return self.frame.map.after(scaling).after(self.frame.map.inverse())
+
+    def _pulled(self, factors: Point, anchor: Point, *, together: bool) -> Point:
+        """The factors that bring dragged edges onto a near one; `together` keeps their ratio."""
+        place = self.frame.map
+        if self.canvas is None or abs(place.b) > 1e-9 or abs(place.d) > 1e-9:
+            return factors
+        corner = self._map(factors, anchor).apply(*self.frame.at(*self.handle))
+        fixed = place.apply(*anchor)
+        stretches: dict[int, float] = {}
+        for axis in (0, 1):
+            length = corner[axis] - fixed[axis]
+            if self.handle[axis] == 0.5 or abs(length) < 1.0:
+                continue
+            by = pull(corner[axis], self.others, self.canvas, self.reach, axis)
+            if by is not None and abs(length + by) >= 1.0:
+                stretches[axis] = (length + by) / length
+        if together and stretches:
+            least = min(stretches.values(), key=lambda stretch: abs(stretch - 1))
+            return factors[0] * least, factors[1] * least
+        return factors[0] * stretches.get(0, 1.0), factors[1] * stretches.get(1, 1.0)
+
+    def _guides(self, done: Affine) -> tuple[Guide, ...]:
+        box = self.frame.moved(done).box
+        if self.canvas is None:
+            return ()
+        return tuple(g for axis in (0, 1) for g in guides_of(box, self.others, self.canvas, axis))
 
     def _anchor(self, *, from_centre: bool) -> Point:
         share = (0.5, 0.5) if from_centre else (1 - self.handle[0], 1 - self.handle[1])

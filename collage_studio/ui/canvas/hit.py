@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from collage_studio.document.geometry import Affine
-from collage_studio.document.model import Document, Layer
+from collage_studio.document.model import Document, Layer, LayerKind
 
 MIN_ALPHA = 0.1
 
@@ -55,6 +55,8 @@ def alpha_at(layer: Layer, placed: Affine, x: float, y: float) -> float:
     if not (0 <= u < size.width and 0 <= v < size.height):
         return 0.0
     row, column = int(v), int(u)
+    if layer.kind is LayerKind.LAYOUT:
+        return float(layer.mask.values[row, column]) / 255.0 if layer.mask else 0.0
     limit = 65535.0 if layer.raster.depth == 16 else 255.0
     alpha = float(layer.raster.pixels[row, column, 3]) / limit
     if layer.mask is not None and layer.mask_enabled:

@@ -27,6 +27,8 @@ def press(canvas: Canvas, event: QKeyEvent) -> bool:
         return _arrow(canvas, key, event.modifiers())
     if key is Qt.Key.Key_Escape:
         return escape(canvas)
+    if key in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and canvas.hand_tool is not None:
+        return canvas.hand_tool.finish()
     if key is Qt.Key.Key_Backslash:
         if not event.isAutoRepeat():
             canvas.show_other_side(True)
@@ -38,6 +40,9 @@ def press(canvas: Canvas, event: QKeyEvent) -> bool:
 
 def escape(canvas: Canvas) -> bool:
     """Give up the gesture; without one, the selection."""
+    if canvas.hand_tool is not None and canvas.hand_tool.cancel():
+        canvas.update()
+        return True
     if canvas.pointer.cancel():
         canvas.update()
         return True

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage, QPainter
 
-from collage_studio.document.blending import composite_over
+from collage_studio.document.blending import composite_atop, composite_over
 from collage_studio.document.geometry import Affine, Rect
 from collage_studio.document.model import BlendMode, Mask
 from collage_studio.document.placing import Placed, mask_source
@@ -45,16 +45,20 @@ def blend_with_compositor(
     part: Rect,
     mode: BlendMode,
     opacity: float,
+    *,
+    atop: bool = False,
 ) -> None:
     """Blend the `part` of `source` onto `image` as the document's compositor does.
 
-    The boxes say where each picture lies; `part` lies inside both.
+    The boxes say where each picture lies; `part` lies inside both. With `atop`, `image` keeps
+    its alpha.
     """
     target = view_of(image)[_inside(part, image_box)]
     backdrop = _planes(target)
     over = _planes(view_of(source)[_inside(part, source_box)])
     over *= np.float32(opacity)
-    composite_over(backdrop, over, mode)
+    composite = composite_atop if atop else composite_over
+    composite(backdrop, over, mode)
     target[...] = cv2.merge([_byte(backdrop[i]) for i in (2, 1, 0, 3)])
 
 

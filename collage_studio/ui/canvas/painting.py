@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QRegion
 
-from collage_studio.ui.canvas import badges, compare, dropping, noise_overlay, overlays, shots
+from collage_studio.ui.canvas import badges, compare, dropping, layout_marks, overlays, shots
 from collage_studio.ui.canvas.frame import frame_around, frame_of, is_locked
 from collage_studio.ui.canvas.pointer import State
 from collage_studio.ui.canvas.scene import Shot
@@ -73,6 +73,8 @@ class Painting:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if canvas.overlays_on and not canvas.preview.hides_overlays:
             self._paint_layers(painter, view)
+            if canvas.hand_tool is not None and canvas.view != "compare":
+                canvas.hand_tool.paint(painter, view)
         self._paint_labels(painter, picture)
 
     def _paint_side(
@@ -128,6 +130,8 @@ class Painting:
         canvas = self._canvas
         document, ids = canvas.scene.document, canvas.selection.ids
         dragging = canvas.pointer.is_dragging
+        if canvas.view == "collage":
+            layout_marks.paint(painter, view, document)
         hovered = frame_of(document, canvas.selection.hovered)
         if hovered and canvas.selection.hovered not in ids and not dragging:
             overlays.outline(painter, view, hovered.corners, width=1)
@@ -138,7 +142,9 @@ class Painting:
         if frame is not None and dragging and len(ids) > 1:
             frame = frame_around(canvas.editor.document, ids)
             frame = frame.moved(canvas.pointer.outcome.map) if frame else None
-        if frame is not None:
+        if frame is not None and canvas.hand_tool is not None:
+            overlays.outline(painter, view, frame.corners, width=1)
+        elif frame is not None:
             free = canvas.tool == "move" and not any(is_locked(document, i) for i in ids)
             overlays.selection(painter, view, frame, handles=free and canvas.view != "compare")
         overlays.guides(painter, view, canvas.pointer.outcome.guides)
@@ -156,6 +162,8 @@ class Painting:
         if canvas.view == "compare":
             self._paint_compare_labels(painter, picture, room)
         elif canvas.show_noise_map and not words:
+            from collage_studio.ui.canvas import noise_overlay
+
             box = noise_overlay.legend_box(picture, room, canvas.pointer_at)
             noise_overlay.paint_legend(painter, box, ready=canvas.noise.is_current)
         if canvas.pointer_at is None:

@@ -97,6 +97,27 @@ def paint_plan(image: QImage, box: Rect, plan: Plan, dirty: Rect) -> None:
         painter.end()
 
 
+def paint_atop(image: QImage, box: Rect, clips: Plan) -> None:
+    """Blend clipped entries onto `image`, which shows `box`, only where it shows something."""
+    for entry in clips:
+        part = entry.box.intersect(box)
+        if part.is_empty or entry.bake is None:
+            continue
+        if entry.blend is not BlendMode.NORMAL:
+            source, place = entry.bake.image, entry.box
+            blend_with_compositor(
+                image, box, source, place, part, entry.blend, entry.opacity, atop=True
+            )
+            continue
+        painter = QPainter(image)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
+        painter.setOpacity(entry.opacity)
+        painter.drawImage(
+            in_picture(part, box).topLeft(), entry.bake.image, in_picture(part, entry.box)
+        )
+        painter.end()
+
+
 def _paint_through(image: QImage, box: Rect, entry: Placed, part: Rect) -> None:
     before = image.copy(in_picture(part, box))
     paint_plan(image, box, entry.through, part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from collage_studio.app.selection import Selection
 from collage_studio.document import edits
 from collage_studio.document.geometry import Affine
 from collage_studio.document.model import Document
+from collage_studio.document.stacking import COPY_OFFSET_PX
+from collage_studio.document.tree import outermost
 from collage_studio.ui.canvas import hit
 from collage_studio.ui.canvas.frame import Point, frame_around, frame_of, is_locked
 from collage_studio.ui.canvas.gestures import (
@@ -60,6 +62,7 @@ class _Press:
     grip: Grip
     candidates: tuple[str, ...]
     was_selected: bool
+    copies: bool = False
 
 
 class Pointer:
@@ -72,6 +75,8 @@ class Pointer:
         self._press: _Press | None = None
         self._gesture: Gesture | None = None
         self._ids: tuple[str, ...] = ()
+        self._source: tuple[str, ...] = ()
+        self._copied: Document | None = None
         self._last_click = QPointF(-1e6, -1e6)
         self._last = QPointF()
         self.outcome = Outcome()
@@ -116,6 +121,7 @@ class Pointer:
             if candidates:
                 self._selection.toggle(candidates[0])
             return
+        self._press.copies = bool(modifiers & Qt.KeyboardModifier.AltModifier)
         keeps = bool(modifiers & Qt.KeyboardModifier.ControlModifier) and bool(self.movable())
         if keeps or self._holds_selected(at, candidates):
             self._press.was_selected = True
@@ -136,9 +142,13 @@ class Pointer:
             self._begin()
         self._last = at
         if self.state is State.DRAGGING and self._gesture is not None:
-            self.outcome = self._gesture.at(self._canvas(at), _keys(modifiers))
-            done, ids = self.outcome.map, self._ids
-            self._host.show_preview_of(edits.transform_layers(self._editor.document, ids, done))
+            keys = _keys(modifiers)
+            if self._source:  # Alt has begun the copy; it does not also switch snapping off
+                keys = replace(keys, alt=False)
+            self.outcome = self._gesture.at(self._canvas(at), keys)
+            document = self._copied or self._editor.document
+            shown = edits.transform_layers(document, self._ids, self.outcome.map)
+            self._host.show_preview_of(shown)
 
     def release(self, at: QPointF) -> None:
         """The button went up: a drag becomes one edit, a still click may go one layer deeper."""
@@ -186,15 +196,21 @@ class Pointer:
             self.state = State.CATCHING
             return
         start = press.canvas
+        canvas: Box = (0.0, 0.0, float(document.size.width), float(document.size.height))
+        reach = REACH_PX / self._host.viewport.logical_scale
         if press.grip.part is Part.HANDLE:
-            self._gesture = Scale(frame, start, press.grip.handle)
+            snaps = canvas if self._host.snap else None
+            others = self._others(document)
+            self._gesture = Scale(frame, start, press.grip.handle, others, snaps, reach)
         elif press.grip.part is Part.ROTATE:
             self._gesture = Rotate(frame, start)
         else:
-            canvas: Box = (0.0, 0.0, float(document.size.width), float(document.size.height))
-            reach = REACH_PX / self._host.viewport.logical_scale
             others = self._others(document)
-            self._gesture = Move(frame, start, others, canvas, reach, self._host.snap)
+            self._source = self._ids if press.copies else ()
+            if self._source:
+                self._copied, self._ids = copies_of(document, self._source)
+            verb = "Copy" if self._source else "Move"
+            self._gesture = Move(frame, start, others, canvas, reach, self._host.snap, verb)
         self.state = State.DRAGGING
 
     def _others(self, document: Document) -> tuple[Box, ...]:
@@ -212,13 +228,18 @@ class Pointer:
     def _commit(self) -> None:
         if self._gesture is None:
             return
-        done, ids = self.outcome.map, self._ids
-        label = f"{self._gesture.verb} {name_of(self._editor.document, ids)}"
+        done, ids, source = self.outcome.map, self._ids, self._source
+        label = f"{self._gesture.verb} {name_of(self._editor.document, source or ids)}"
         self._gesture = None
         self.state = State.IDLE
         self._host.show_preview_of(None)
         self._editor.seal()
-        self._editor.apply(lambda d: edits.transform_layers(d, ids, done), label)
+        if source:
+            copied, ids = copies_of(self._editor.document, source)
+            self._editor.apply(lambda _document: edits.transform_layers(copied, ids, done), label)
+            self._selection.select(ids)
+        else:
+            self._editor.apply(lambda d: edits.transform_layers(d, ids, done), label)
 
     def _caught(self) -> tuple[str, ...]:
         band = self.marquee()
@@ -238,7 +259,8 @@ class Pointer:
 
     def _reset(self) -> None:
         showed = self.state is State.DRAGGING
-        self._press = self._gesture = None
+        self._press = self._gesture = self._copied = None
+        self._source = ()
         self.outcome = Outcome()
         self.state = State.IDLE
         if showed:
@@ -259,6 +281,16 @@ class Pointer:
             merge=f"nudge {ids}",
         )
         return True
+
+
+def copies_of(document: Document, ids: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
+    """The document with a copy right on top of each layer, and the copies' ids."""
+    before = {layer.id for layer in document.walk()}
+    copied = edits.duplicate_layers(document, ids)
+    new = [layer.id for layer in copied.walk() if layer.id not in before]
+    outer = tuple(node.layer.id for node in outermost(copied, new))
+    back = Affine.translation(-COPY_OFFSET_PX, -COPY_OFFSET_PX)
+    return edits.transform_layers(copied, outer, back), outer
 
 
 def name_of(document: Document, ids: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtGui import QColor, QImage, QPainter
@@ -30,6 +30,7 @@ from collage_studio.ui.canvas.plans import (
     in_picture,
     is_plain,
     lay_over,
+    paint_atop,
     paint_plan,
 )
 from collage_studio.ui.canvas.sources import Sources, blank
@@ -185,14 +186,38 @@ class Renderer:
     def _entry(self, item: Item) -> Placed:
         assert self._view is not None
         layer = item.layer
+        if item.clips:
+            return self._clipped(item)
         if layer.is_group and layer.blend is BlendMode.PASS_THROUGH:
             return self._through(item)
+        return self._alone(item)
+
+    def _alone(self, item: Item) -> Placed:
+        """A leaf, or a group by itself whatever its blend mode."""
+        layer = item.layer
         if layer.is_group:
             bake = self._group_bake(item)
             return Placed(layer.id, bake, bake.box, layer.opacity, layer.blend)
         served = self._serve(item)
         assert served is not None
         return served.entry
+
+    def _clipped(self, item: Item) -> Placed:
+        """A layer with the clipped layers on it, as one picture that takes its blend mode."""
+        assert self._view is not None
+        layer = item.layer
+        base = replace(self._alone(item), opacity=1.0, blend=BlendMode.NORMAL)
+        clips = tuple(self._alone(clip) for clip in item.clips)
+        box = base.box.intersect(self._view.visible)
+        key, plan = f"{layer.id} with clips", (base, *clips)
+        known = self._groups.get(key)
+        if known is None or known[0] != plan or known[1].box != box:
+            image = blank(box.width, box.height)
+            paint_plan(image, box, (base,), box)
+            paint_atop(image, box, clips)
+            known = (plan, Bake(image, box, item.placed, (), False, True))
+            self._groups[key] = known
+        return Placed(layer.id, known[1], box, layer.opacity, layer.blend)
 
     def _through(self, item: Item) -> Placed:
         """A pass-through group that fades what its children do."""
@@ -336,6 +361,7 @@ class Renderer:
     def _forget_unused(self) -> None:
         assert self._stack is not None
         used = {item.layer.id for item in _everything(self._stack.items)}
+        used |= {f"{i.layer.id} with clips" for i in _everything(self._stack.items) if i.clips}
         for held in (self._bakes, self._groups, self._served):
             for layer_id in [i for i in held if i not in used]:
                 del held[layer_id]
@@ -347,12 +373,14 @@ def _leaves(items: Iterable[Item]) -> Iterator[Item]:
             yield from _leaves(item.children)
         else:
             yield item
+        yield from _leaves(item.clips)
 
 
 def _everything(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         yield item
         yield from _everything(item.children)
+        yield from _everything(item.clips)
 
 
 def _refined(item: Item, placed: Affine, view: View) -> tuple[str, Bake]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QImage
 
-from collage_studio.document.model import Document, Raster, Variation
+from collage_studio.app.stale import Stale, stale_layers
+from collage_studio.document.geometry import Rect
+from collage_studio.document.harmonised import harmonised_stack
+from collage_studio.document.model import Document, Layer, Raster, Variation
 from collage_studio.ui.background import Background
 from collage_studio.ui.canvas.bakes import Bake, View
 from collage_studio.ui.canvas.compare import Side, default_sides
@@ -19,7 +22,6 @@ from collage_studio.ui.canvas.stack import (
     stack_of_picture,
 )
 from collage_studio.ui.canvas.viewport import Viewport
-from collage_studio.ui.stale import Stale, stale_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class Scene:
     def preview(self, document: Document | None) -> None:
         """Show a gesture's outcome, or the document as it is."""
         self._live = document or self._document
+
+    def patch(self, before: Layer, after: Layer, box: Rect) -> None:
+        """A layer's mask will change inside `box` of its source px alone: redraw only that."""
+        self._sources.patch(before, after, box)
 
     def result(self) -> Variation | None:
         """The variation that view "result" shows: the chosen one, else the accepted one."""
@@ -112,6 +118,18 @@ class Scene:
         """Some layer is still shown in its quick version."""
         return any(renderer.coarse() is not None for renderer in self._renderers)
 
+    def _changed_stack(self, picture: Raster, changed: tuple[str, ...]) -> Stack:
+        """A result after layers changed: its own layers as they lie now, where they have it."""
+        accepted = self._live.accepted
+        is_in_layers = (
+            accepted is not None
+            and accepted.id == self._live.written_back
+            and accepted.picture is picture
+        )
+        if changed and is_in_layers:
+            return stack_of(harmonised_stack(self._live))
+        return stack_of_picture(self._live, picture, changed)
+
     def _pictures(self, view: str) -> tuple[Raster | None, Raster | None]:
         if view == "compare":
             left, right = self.compared()
@@ -126,10 +144,8 @@ class Scene:
         known = self._stacks.get(index)
         if known is not None and known[0] == key:
             return known[1]
-        if picture is None:
-            stack = stack_of(self._live)
-        else:
-            stack = stack_of_picture(self._live, picture, changed)
+        live = self._live
+        stack = stack_of(live) if picture is None else self._changed_stack(picture, changed)
         self._stacks[index] = (key, stack)
         return stack
 

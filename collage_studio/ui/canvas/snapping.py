@@ -54,6 +54,18 @@ def snap(box: Box, others: Sequence[Box], canvas: Box, reach: float) -> Snap:
     return Snap(dx or 0.0, dy or 0.0, tuple(dict.fromkeys(guides)))
 
 
+def pull(at: float, others: Sequence[Box], canvas: Box, reach: float, axis: int) -> float | None:
+    """How far an edge at `at` along `axis` is pulled to edges and centres; None if none is near."""
+    targets = (target for other in (canvas, *others) for target in _stations(other, axis))
+    best = min((target - at for target in targets), key=abs, default=None)
+    return best if best is not None and abs(best) <= reach else None
+
+
+def guides_of(box: Box, others: Sequence[Box], canvas: Box, axis: int) -> tuple[Guide, ...]:
+    """What explains that `box` lies where it does along `axis`."""
+    return tuple(_guides(box, others, canvas, axis))
+
+
 def _stations(box: Box, axis: int) -> tuple[float, float, float]:
     low, high = box[axis], box[axis + 2]
     return low, (low + high) / 2, high

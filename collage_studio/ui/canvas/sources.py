@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QImage
 
+from collage_studio.document.geometry import Rect
 from collage_studio.document.model import Layer, Mask, Raster
 
 Bgra = npt.NDArray[np.uint8]
@@ -106,6 +107,20 @@ class Sources:
         raster, mask = _owners(layer)
         return _Key(id(raster), id(mask), level) in self._levels
 
+    def patch(self, before: Layer, after: Layer, box: Rect) -> None:
+        """Make the pictures of `before` those of `after`, whose mask differs inside `box` alone.
+
+        A brush stroke on a large layer then costs what it touches. `before` is made anew should
+        it come back.
+        """
+        (raster, old), (same, mask) = _owners(before), _owners(after)
+        if raster is not same or old is mask:
+            return
+        for key in [k for k in self._levels if (k.raster, k.mask) == (id(raster), id(old))]:
+            image, _, _ = self._levels.pop(key)
+            _repaint(image, raster, mask, key.level, box)
+            self._levels[_Key(id(raster), id(mask), key.level)] = (image, raster, mask)
+
     def _make(self, raster: Raster, mask: Mask | None, level: int) -> QImage:
         finer = self._levels.get(_Key(id(raster), id(mask), level - 1))
         if level and finer:
@@ -125,6 +140,25 @@ def _owners(layer: Layer) -> tuple[Raster, Mask | None]:
     if layer.raster is None:
         raise ValueError(f"Layer {layer.name!r} has no pixels of its own.")
     return layer.raster, layer.mask if layer.mask_enabled else None
+
+
+def _repaint(image: QImage, raster: Raster, mask: Mask | None, level: int, box: Rect) -> None:
+    """Redraw what lies in `box` of the source in a picture of this level."""
+    step = 1 << level
+    aligned = Rect(
+        box.left // step * step, box.top // step * step,
+        -(-box.right // step) * step, -(-box.bottom // step) * step,
+    ).intersect(Rect.of_size(raster.size))  # fmt: skip
+    if aligned.is_empty:
+        return
+    pixels = premultiplied(
+        raster.pixels[aligned.slices], mask.values[aligned.slices] if mask else None
+    )
+    for _ in range(level):
+        pixels = _halved(pixels)
+    top, left = aligned.top // step, aligned.left // step
+    target = view_of(image)[top : top + pixels.shape[0], left : left + pixels.shape[1]]
+    target[...] = pixels[: target.shape[0], : target.shape[1]]
 
 
 def _halved(pixels: Bgra) -> Bgra:

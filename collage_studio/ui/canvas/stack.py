@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import BlendMode, Document, Layer, Raster
+from collage_studio.document.tree import clip_stacks
 
 RESULT_ID = "result"
 _UNMOVED = Affine()
@@ -20,11 +21,13 @@ class Item:
         layer: a picture, a fill or a group that is more than its children.
         parent: what the groups around it do to its placement.
         children: of a group, back to front.
+        clips: layers that show only where this one does, back to front.
     """
 
     layer: Layer
     parent: Affine = _UNMOVED
     children: tuple[Item, ...] = ()
+    clips: tuple[Item, ...] = ()
 
     @property
     def placed(self) -> Affine:
@@ -67,17 +70,23 @@ def is_spliced(group: Layer) -> bool:
 
 
 def _items(layers: Iterable[Layer], parent: Affine) -> Iterator[Item]:
-    for layer in layers:
-        if not layer.visible or layer.opacity <= 0.0:
+    for base, clipped in clip_stacks(layers):
+        if not _is_shown(base):
             continue
-        if not layer.is_group:
-            yield Item(layer, parent)
-            continue
-        inner = tuple(_items(layer.children, parent.after(layer.placement)))
-        if is_spliced(layer):
-            yield from inner
+        clips = tuple(_item(layer, parent) for layer in clipped if _is_shown(layer))
+        item = replace(_item(base, parent), clips=clips)
+        if base.is_group and not clips and is_spliced(base):
+            yield from item.children
         else:
-            yield Item(layer, parent, inner)
+            yield item
+
+
+def _is_shown(layer: Layer) -> bool:
+    return layer.visible and layer.opacity > 0.0
+
+
+def _item(layer: Layer, parent: Affine) -> Item:
+    return Item(layer, parent, tuple(_items(layer.children, parent.after(layer.placement))))
 
 
 def _leaves(layers: Iterable[Layer], parent: Affine) -> Iterator[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,18 @@ from collage_studio.app.editor import Editor
 from collage_studio.document.compositing import flatten
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document
+from collage_studio.formats.export import ExportOptions
 from collage_studio.ui.background import Background
-from collage_studio.ui.dialogs.export_facts import FORMAT_NAMES, facts
+from collage_studio.ui.dialogs.export_facts import (
+    FORMAT_NAMES,
+    KNOWN_SUFFIXES,
+    LAYERS,
+    MORE,
+    TURNS,
+    facts,
+    more_names,
+    suffix_of,
+)
 from collage_studio.ui.style.icons import icon
 from collage_studio.ui.widgets.basics import (
     Button,
@@ -27,12 +38,17 @@ from collage_studio.ui.widgets.basics import (
     restyle,
     tool_button,
 )
+from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.popover import Sheet
 from collage_studio.ui.widgets.segment import Choice, Segment
 from collage_studio.ui.widgets.thumbs import eight_bit, fresh_thumb
 
 WIDTH, HEIGHT = 800, 520
 _PICTURE_WIDTH = 328
+_DEEP = (".psd", ".psb", ".png", ".tif")
+_DEPTHS = (("0", "As the pictures have it"), ("8", "8 bit"), ("16", "16 bit"))
+_GROUNDS = (("white", "White"), ("black", "Black"), ("grey", "Grey"))
+_GROUND_COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
 
 class ExportSheet(Sheet):
@@ -45,7 +61,7 @@ class ExportSheet(Sheet):
         self,
         window: QWidget,
         editor: Editor,
-        write: Callable[[Path, Callable[[bool], None]], None],
+        write: Callable[[Path, Callable[[bool], None], ExportOptions], None],
         start_folder: Callable[[], Path],
         title: Callable[[], str],
         background: Background,
@@ -59,7 +75,11 @@ class ExportSheet(Sheet):
         self._opening = 0
         self._picture = QLabel()
         self._facts = QVBoxLayout()
-        self._formats = Segment([Choice(suffix, name) for suffix, name in FORMAT_NAMES.items()])
+        choices = [Choice(suffix, name) for suffix, name in FORMAT_NAMES.items()]
+        self._formats = Segment([*choices, Choice(MORE, "More")])
+        self._more = ChoiceButton(tuple(more_names().items()), tooltip="Other formats")
+        self._depth = ChoiceButton(_DEPTHS, caption="Depth", tooltip="Bits per channel")
+        self._ground = ChoiceButton(_GROUNDS, caption="Behind", tooltip="Behind clear parts")
         self._name = QLineEdit()
         self._folder_line = Label("", "second", elide=True)
         self._trouble = Label("", "danger")
@@ -106,8 +126,12 @@ class ExportSheet(Sheet):
         right.setSpacing(6)
         self._formats.setFixedHeight(32)
         self._formats.setAccessibleName("Format")
-        self._formats.chosen.connect(self._show_format)
+        listen(self._formats.chosen, lambda _kind: self._show_format(self._kind()))
         right.addWidget(self._formats)
+        for choice in (self._more, self._depth, self._ground):
+            choice.setFixedHeight(32)
+            right.addWidget(choice)
+        self._more.chosen.connect(self._show_format)
         right.addSpacing(12)
         right.addWidget(Label("File", "label"))
         row = QHBoxLayout()
@@ -162,20 +186,38 @@ class ExportSheet(Sheet):
         )
         size = document.size
         self._size_line.show_text(f"{size.width} × {size.height} px, {depth} sources, sRGB")
-        self._show_format(self._formats.value)
+        self._show_format(self._kind())
         super().open_sheet()
         self._name.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def path(self) -> Path:
-        """Where the file would go now."""
-        suffix = self._formats.value
+        """Where the file would go now; a folder for single layers."""
+        suffix = suffix_of(self._kind())
         stem = self._name.text().strip()
-        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
+        if suffix and stem.lower().endswith(suffix):
+            stem = stem[: -len(suffix)]
         return self._folder / f"{stem}{suffix}"
 
-    def _show_format(self, suffix: str) -> None:
+    def options(self) -> ExportOptions:
+        """How the file would be written now."""
+        return ExportOptions(
+            depth=int(self._depth.value),
+            background=_GROUND_COLOURS[self._ground.value],
+            before_after=self._kind() == TURNS,
+            each_layer=self._kind() == LAYERS,
+        )
+
+    def _kind(self) -> str:
+        """A key of FORMAT_NAMES or of `more_names`."""
+        return self._more.value if self._formats.value == MORE else self._formats.value
+
+    def _show_format(self, kind: str) -> None:
+        suffix = suffix_of(kind)
+        self._more.setVisible(self._formats.value == MORE)
+        self._depth.setVisible(suffix in _DEEP)
+        self._ground.setVisible(suffix == ".jpg")
         stem = Path(self._name.text().strip() or self._title())
-        known = stem.suffix.lower() in FORMAT_NAMES
+        known = stem.suffix.lower() in KNOWN_SUFFIXES
         self._name.setText(f"{stem.stem if known else stem.name}{suffix}")
         self._show_button()
         self._folder_line.show_text(str(self._folder))
@@ -185,7 +227,7 @@ class ExportSheet(Sheet):
             if old is not None:
                 old.hide()
                 old.deleteLater()
-        for icon_name, bold, quiet in facts(self._editor.document, suffix):
+        for icon_name, bold, quiet in facts(self._editor.document, kind):
             self._facts.addWidget(FactLine(icon_name, bold, quiet))
 
     def _draw_picture(self, document: Document) -> None:
@@ -220,14 +262,15 @@ class ExportSheet(Sheet):
         restyle(self._name)
 
     def _run(self) -> None:
-        if not self._name.text().strip().removesuffix(self._formats.value):
+        if not self._name.text().strip().removesuffix(suffix_of(self._kind()) or ".png"):
             self._show_trouble("The file needs a name.")
             return
         if not self._is_writing:
             self._is_writing = True
             self._show_button()
             opening = self._opening
-            self._write(self.path(), lambda is_well: self._on_written(opening, is_well))
+            done = partial(self._on_written, opening)
+            self._write(self.path(), done, self.options())
 
     def _on_written(self, opening: int, is_well: bool) -> None:
         if opening != self._opening:
@@ -242,7 +285,7 @@ class ExportSheet(Sheet):
             self._show_trouble("It was not written. Choose another folder or name.")
 
     def _show_button(self) -> None:
-        name = FORMAT_NAMES[self._formats.value]
+        name = FORMAT_NAMES.get(self._kind(), suffix_of(self._kind())[1:].upper() or "layers")
         self._export.setText("Exporting…" if self._is_writing else f"Export {name}")
         self._export.setEnabled(not self._is_writing)
 

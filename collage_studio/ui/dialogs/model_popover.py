@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from collage_studio.app.checkpoints import ModelRefused
@@ -19,20 +19,33 @@ from collage_studio.ui.style.icons import paint_icon
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click
 from collage_studio.ui.widgets.popover import Popover
 
+WIDTH = 340
+_BESIDE_TEXT = 60
+"""Of a row's width, taken by the icon and the margins."""
+
 
 class ModelRow(Button):
-    """One model: name, family and size, and whether it can run."""
+    """One model: name, family and size; one that cannot run says why."""
 
     def __init__(self, model: ModelInfo, *, chosen: bool) -> None:
         super().__init__(kind="row", tooltip=model.note)
         self._model, self._chosen = model, chosen
-        self.setFixedHeight(48)
+        self.setFixedHeight(48 + self._why_height())
         self.setEnabled(model.is_available)
-        self.setAccessibleName(f"{model.name}, {self._second()}")
+        why = "" if model.is_available else f". {model.note}"
+        self.setAccessibleName(f"{model.name}, {self._second()}{why}")
 
     def _second(self) -> str:
         family = "built in" if self._model.id == "starter" else self._model.family
         return ", ".join(word for word in (family, self._model.size) if word)
+
+    def _why_height(self) -> int:
+        """Room for the reason why the model cannot run; 0 if it can."""
+        if self._model.is_available:
+            return 0
+        room = QRect(0, 0, WIDTH - _BESIDE_TEXT, 1000)
+        wrap = Qt.TextFlag.TextWordWrap
+        return QFontMetrics(font(12)).boundingRect(room, wrap, self._model.note).height() + 6
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -46,13 +59,16 @@ class ModelRow(Button):
         paint_icon(painter, name if on else "warning", QRectF(14, 15, 18, 18), icon_token)
         painter.setFont(font(13, 600))
         painter.setPen(theme.color("t1" if on else "t2"))
-        room = self.width() - 60
+        room = self.width() - _BESIDE_TEXT
         elide = Qt.TextElideMode.ElideRight
         words = painter.fontMetrics().elidedText(self._model.name, elide, room)
         painter.drawText(44, 6, room, 20, Qt.AlignmentFlag.AlignVCenter, words)
         painter.setFont(font(12))
         painter.setPen(theme.color("t2"))
         painter.drawText(44, 25, room, 16, Qt.AlignmentFlag.AlignVCenter, self._second())
+        if not on:
+            area = QRect(44, 43, room, self.height() - 46)
+            painter.drawText(area, Qt.TextFlag.TextWordWrap, self._model.note)
         painter.end()
 
 
@@ -66,7 +82,7 @@ class ModelPopover(Popover):
         library: ModelLibrary,
         trouble: Callable[[str], None],
     ) -> None:
-        super().__init__(window, "Models", 340)
+        super().__init__(window, "Models", WIDTH)
         self._editor, self._library, self._trouble = editor, library, trouble
         self._rows: list[ModelRow] = []
         self._note = Label("", "second")
@@ -79,7 +95,9 @@ class ModelPopover(Popover):
         row.setContentsMargins(12, 6, 12, 12)
         row.setSpacing(8)
         self.add_file = Button(
-            "Add model file", icon_name="plus", tooltip="Add model: One .safetensors file."
+            "Add model file",
+            icon_name="plus",
+            tooltip="Add model: One .safetensors file (Stable Diffusion, SDXL, SD 3).",
         )
         self.add_folder = Button("Add folder", tooltip="Add model: A diffusers folder.")
         on_click(self.add_file, lambda: self.ask(folder=False))
@@ -104,7 +122,7 @@ class ModelPopover(Popover):
             self._rows.append(row)
             self.body.insertWidget(1 + place, row)
         self._note.show_text(self._library.find(chosen).note or "It runs on this computer.")
-        self._note.setFixedHeight(self._note.heightForWidth(340) + 2)
+        self._note.setFixedHeight(self._note.heightForWidth(WIDTH) + 2)
 
     def _take(self, model: ModelInfo) -> None:
         choose_model(self._editor, model.name, model.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from collage_studio.app.runs import RunController
 from collage_studio.engine.api import RerollRequest
@@ -12,6 +12,7 @@ from collage_studio.ui.panels.caption_bar import time_words
 from collage_studio.ui.style.icons import icon
 from collage_studio.ui.widgets.basics import Button, Label, line, on_click, tool_button
 from collage_studio.ui.widgets.popover import Popover
+from collage_studio.ui.widgets.progress import ProgressLine
 
 
 def second_line(job: Job) -> tuple[str, str]:
@@ -28,6 +29,8 @@ def second_line(job: Job) -> tuple[str, str]:
         case JobState.CANCELLED:
             return "cancelled", "second"
         case _:
+            if job.is_learning:
+                return "done, the layer wears it", "second"
             done = len(job.seeds_done)
             return f"done, {done} variation" + ("" if done == 1 else "s"), "second"
 
@@ -57,10 +60,7 @@ class JobRow(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addLayout(row)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(2)
+        self._bar = ProgressLine(f"Progress of {job.title}", height=2)
         self._bar.setVisible(job.state is JobState.RUNNING)
         whole.addWidget(self._bar)
         whole.addWidget(line("h"))
@@ -71,7 +71,7 @@ class JobRow(QWidget):
         words, role = second_line(job)
         self._line.set_role(role)
         self._line.show_text(words)
-        self._bar.setValue(round(job.progress * 1000))
+        self._bar.show_share(job.progress)
         self.setAccessibleName(f"{job.title}, {words}")
 
 
@@ -81,6 +81,8 @@ def _icon(job: Job) -> tuple[str, str]:
     if job.state is JobState.DONE:
         return "check", "ok"
     token = "accent" if job.state is JobState.RUNNING else "t2"
+    if job.is_learning:
+        return "learn", token
     return ("reroll" if isinstance(job.request, RerollRequest) else "harmonise"), token
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
-from collage_studio.app.models import usual_guidance
+from collage_studio.app.extras_library import ExtrasLibrary
+from collage_studio.app.models import ModelLibrary, usual_guidance
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.model import RunSettings
+from collage_studio.ui.dialogs.extras_part import RunExtrasPart, summary
 from collage_studio.ui.panels.document_page import change_settings
 from collage_studio.ui.panels.methods import METHODS, QUALITIES, SAMPLERS
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click
@@ -30,7 +32,13 @@ _SIZES = (
 class SettingsPopover(Popover):
     """Changes the document's run settings and the number and choice of seeds."""
 
-    def __init__(self, window: QWidget, editor: Editor, store: PreferencesStore) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        editor: Editor,
+        store: PreferencesStore,
+        models: ModelLibrary,
+    ) -> None:
         super().__init__(window, "Harmonise settings", 272)
         self._editor, self._store = editor, store
         self._quality = Segment([Choice(steps, name) for steps, name in QUALITIES])
@@ -38,6 +46,8 @@ class SettingsPopover(Popover):
         self._seeds = ChoiceButton(_SEEDS, caption="Seeds")
         self._first = ValueBar("First seed", 0, 99999)
         self._scale = ValueBar("Scale all noise", 0, 200, unit=" %")
+        self._extras = Fold("Edges and style")
+        self._run_extras = RunExtrasPart(editor, models, ExtrasLibrary(store))
         self._more = Fold("More")
         self._method = ChoiceButton(METHODS, caption="Method")
         self._sampler = ChoiceButton(SAMPLERS, caption="Sampler")
@@ -73,6 +83,9 @@ class SettingsPopover(Popover):
             top.addWidget(part)
         self.body.addLayout(top)
         self.body.addWidget(line("h"))
+        self._extras.body.addWidget(self._run_extras)
+        self.body.addWidget(self._extras)
+        self.body.addWidget(line("h"))
         self._more.body.setSpacing(8)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -87,7 +100,8 @@ class SettingsPopover(Popover):
         self._foot.setWordWrap(True)
         self._foot.setContentsMargins(12, 8, 12, 10)
         self.body.addWidget(self._foot)
-        listen(self._more.line.toggled, lambda _on: self._grow())
+        for fold in (self._extras, self._more):
+            listen(fold.line.toggled, lambda _on: self._grow())
 
     def _grow(self) -> None:
         self.body.activate()
@@ -142,7 +156,10 @@ class SettingsPopover(Popover):
         self._more.line.show_values(
             f"{dict(METHODS).get(settings.method, settings.method)} · {settings.steps} steps"
         )
+        self._run_extras.show_extras(settings.extras)
+        self._extras.line.show_values(summary(settings.extras))
         self._foot.show_text(_foot(settings, preferences.variations))
+        self._grow()
 
     def _reset(self) -> None:
         plain = RunSettings()

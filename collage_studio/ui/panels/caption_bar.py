@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
@@ -18,6 +18,7 @@ from collage_studio.ui.style.fonts import font
 from collage_studio.ui.style.icons import paint_icon
 from collage_studio.ui.widgets.basics import Button, Label, on_click, tool_button
 from collage_studio.ui.widgets.choice import ChoiceButton
+from collage_studio.ui.widgets.progress import ProgressLine
 
 HARMONISE_TIP = (
     "Harmonise (Ctrl+Return): Fits light, colour and shadow of all layers. Objects stay in place."
@@ -66,10 +67,7 @@ class RunningView(QWidget):
         super().__init__()
         self._title = Label("", "title", elide=True)
         self._line = Label("", "second", elide=True)
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Progress of the run")
+        self._bar = ProgressLine("Progress of the run")
         words = QVBoxLayout()
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(5)
@@ -94,7 +92,7 @@ class RunningView(QWidget):
         many = len(job.seeds)
         which = f" {job.current_number} of {many}" if many > 1 else ""
         self._title.show_text(f"{_doing(job.title)}{which}")
-        self._bar.setValue(round(job.progress * 1000))
+        self._bar.show_share(job.progress)
         left = f"about {time_words(job.seconds_left)} left" if job.seconds_left is not None else ""
         step = f"step {job.step} of {job.steps}" if job.steps else "getting ready"
         self._line.show_text(" · ".join(word for word in (left, step) if word))
@@ -105,9 +103,12 @@ def time_words(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
 
 
+_DOING = (("Harmonise", "Harmonising"), ("Re-roll", "Re-rolling"), ("Learn", "Learning"))
+
+
 def _doing(title: str) -> str:
     """What a job is called while it runs."""
-    for name, doing in (("Harmonise", "Harmonising"), ("Re-roll", "Re-rolling")):
+    for name, doing in _DOING:
         if title.startswith(name):
             short = title.split(",")[0]
             return doing + short[len(name) :]

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QTextCharFormat, QTextCursor
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QTextCharFormat,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QLineEdit, QTextEdit, QWidget
 
 from collage_studio.app.editor import Editor
@@ -32,8 +39,8 @@ class CaptionEdit(QTextEdit):
         self.document().documentLayout().registerHandler(CHIP_TYPE, self._chips)
         self._subscriptions = [
             editor.changed.subscribe(lambda change: self._show_document()),
-            selection.changed.subscribe(lambda ids: self.viewport().update()),
-            selection.hover_changed.subscribe(lambda layer_id: self.viewport().update()),
+            selection.changed.subscribe(lambda ids: self._repaint()),
+            selection.hover_changed.subscribe(lambda layer_id: self._repaint()),
         ]
         self._texts: tuple[str, ...] = ()
         self.textChanged.connect(self._take_text)
@@ -44,12 +51,20 @@ class CaptionEdit(QTextEdit):
         self.setUndoRedoEnabled(False)
         self.setTabChangesFocus(True)
         self.setMouseTracking(True)
-        self.viewport().setMouseTracking(True)
         self.setAccessibleName("Caption")
         self.setPlaceholderText("What the whole picture shows. @ puts in a layer.")
         self.setToolTip(CAPTION_TIP)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(2)
+
+    def _repaint(self) -> None:
+        """Not before it is shown: PySide takes 35 ms when it is asked for a viewport first."""
+        if self.isVisible():
+            self.viewport().update()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self.viewport().setMouseTracking(True)
+        super().enterEvent(event)
 
     def close_subscriptions(self) -> None:
         """Stop listening; called when the window closes."""
@@ -67,7 +82,7 @@ class CaptionEdit(QTextEdit):
             whole = self.document()
             whole.markContentsDirty(0, whole.characterCount())
         self._texts = texts
-        self.viewport().update()
+        self._repaint()
 
     def _rebuild(self, caption: Caption) -> None:
         place = self.textCursor().position()

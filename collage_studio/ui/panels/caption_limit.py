@@ -6,7 +6,7 @@ import logging
 from functools import cache
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QTextEdit
 
@@ -16,6 +16,7 @@ from collage_studio.document.model import Caption, Document
 from collage_studio.resources_dir import resources_path
 from collage_studio.ui.background import Background
 from collage_studio.ui.panels.caption_edit import CAPTION_TIP, CaptionEdit
+from collage_studio.ui.panels.caption_words import unread
 from collage_studio.ui.style import tokens
 
 _log = logging.getLogger(__name__)
@@ -54,7 +55,13 @@ def position_in(caption: Caption, document: Document, characters: int) -> int:
 
 
 class CaptionLimit(QObject):
-    """Underlines in amber what is past the limit, and names it in the tooltip."""
+    """Underlines in amber what is past the limit, and names it in the tooltip.
+
+    Signals:
+        unread_found(frozenset[str]): layers whose words lie past the limit.
+    """
+
+    unread_found = Signal(object)
 
     def __init__(self, edit: CaptionEdit, editor: Editor, background: Background) -> None:
         super().__init__(edit)
@@ -91,6 +98,7 @@ class CaptionLimit(QObject):
         self._edit.setExtraSelections([self._selection(document, read)] if skipped else [])
         named = f"\nThe model does not read the end: “{skipped}”." if skipped else ""
         self._edit.setToolTip(CAPTION_TIP + named)
+        self.unread_found.emit(unread(document, read))
 
     def _selection(self, document: Document, read: int) -> QTextEdit.ExtraSelection:
         cursor = QTextCursor(self._edit.document())

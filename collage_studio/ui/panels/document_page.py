@@ -12,9 +12,9 @@ from collage_studio.app.models import with_model
 from collage_studio.document import edits
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, RunSettings
+from collage_studio.ui.panels.method_panel import MethodPanel
 from collage_studio.ui.panels.methods import METHODS
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click
-from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.fields import GrowingText, NumberField
 from collage_studio.ui.widgets.fold import Fold
 from collage_studio.ui.widgets.value_bar import ValueBar
@@ -54,7 +54,7 @@ class DocumentPage(QWidget):
         self._detail = ValueBar("Source detail kept", unit=" %")
         self._softness = ValueBar("Noise map softness", 0, 40, unit=" px")
         self._method = Fold("Method")
-        self._methods = ChoiceButton(METHODS, tooltip="Method: The published way of harmonising.")
+        self._methods = MethodPanel(editor, run_action)
         self._build()
         self._connect()
 
@@ -117,10 +117,6 @@ class DocumentPage(QWidget):
         )
         for bar in (self._detail, self._softness):
             bar.finished.connect(self._editor.seal)
-        listen(
-            self._methods.chosen,
-            lambda value: change_settings(self._editor, "Method", method=value),
-        )
         for field in (self._width, self._height):
             listen(field.entered, lambda _value: self._show_resize())
 
@@ -133,7 +129,7 @@ class DocumentPage(QWidget):
         self._avoid.show_text(settings.avoid)
         self._detail.show_value(settings.detail * 100)
         self._softness.show_value(settings.softness)
-        self._methods.show_value(settings.method)
+        self._methods.show_document(document)
         self._method.line.show_values(dict(METHODS).get(settings.method, settings.method))
 
     def _typed_size(self) -> Size:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
@@ -11,11 +13,13 @@ from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.model import Start
 from collage_studio.ui.panels.document_page import DocumentPage
-from collage_studio.ui.panels.layer_page import LayerPage
+
+if TYPE_CHECKING:
+    from collage_studio.ui.panels.layer_page import LayerPage, LayerSection
 
 
 class Inspector(QWidget):
-    """Shows the page that fits the selection."""
+    """Shows the page that fits the selection. The one for layers is made when it is needed."""
 
     def __init__(
         self,
@@ -23,18 +27,19 @@ class Inspector(QWidget):
         selection: Selection,
         run_action: Callable[[str], None],
         reroll: Callable[[tuple[str, ...], Start], None],
+        sections: Sequence[Callable[[], LayerSection]] = (),
         parent: QWidget | None = None,
     ) -> None:
+        """Args: sections: make further parts of the layers' page."""
         super().__init__(parent)
         self._editor, self._selection = editor, selection
         self.setProperty("region", "dock")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Inspector")
-        self.layer_page = LayerPage(editor, selection, reroll)
+        self._reroll, self._sections = reroll, tuple(sections)
         self.document_page = DocumentPage(editor, run_action)
         self._pages = QStackedWidget()
-        for page in (self.layer_page, self.document_page):
-            self._pages.addWidget(_scrolled(page))
+        self._pages.addWidget(_scrolled(self.document_page))
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._pages)
@@ -44,10 +49,27 @@ class Inspector(QWidget):
         ]
         self._refresh()
 
+    @cached_property
+    def layer_page(self) -> LayerPage:
+        """The page for selected layers."""
+        from collage_studio.ui.panels.layer_page import LayerPage
+
+        made = LayerPage(self._editor, self._selection, self._reroll)
+        for make in self._sections:
+            made.add_section(make())
+        self._pages.addWidget(_scrolled(made))
+        return made
+
+    def make_ready(self) -> None:
+        """Make what the first selection will show."""
+        assert self.layer_page
+
     def close_subscriptions(self) -> None:
         """Stop listening; called when the window closes."""
         for subscription in self._subscriptions:
             subscription.close()
+        if "layer_page" in self.__dict__:
+            self.layer_page.close_subscriptions()
 
     def edit_text(self) -> None:
         """Put the cursor into the selected layer's text."""
@@ -57,10 +79,11 @@ class Inspector(QWidget):
         document = self._editor.document
         found = (document.find(layer_id) for layer_id in self._selection.ids)
         layers = tuple(layer for layer in found if layer is not None)
-        self._pages.setCurrentIndex(0 if layers else 1)
         if layers:
             self.layer_page.show_layers(layers)
+            self._pages.setCurrentIndex(1)
         else:
+            self._pages.setCurrentIndex(0)
             self.document_page.show_document(document)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -13,6 +14,7 @@ from collage_studio.app.selection import Selection
 from collage_studio.document.model import Layer, NextState, Start
 from collage_studio.ui import layer_edits
 from collage_studio.ui.panels.layer_row import shown_state
+from collage_studio.ui.panels.suggestion import SuggestionLine
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click
 from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.fields import GrowingText
@@ -44,6 +46,16 @@ _STARTS = (
 _IN_HIGH, _OUT_HIGH = 2.0, 2.0
 
 
+class LayerSection(Protocol):
+    """A part of the page that a feature brings."""
+
+    def widget(self) -> QWidget: ...
+
+    def show_layers(self, layers: Sequence[Layer]) -> None: ...
+
+    def close_subscriptions(self) -> None: ...
+
+
 class LayerPage(QWidget):
     """Text, noise, next run and words of the selected layers."""
 
@@ -68,9 +80,12 @@ class LayerPage(QWidget):
             icon_name="reroll",
             tooltip="Re-roll now: New seeds for this layer. Every other pixel stays identical.",
         )
+        self._suggestion = SuggestionLine(editor)
         self._words = Fold("Words")
         self._in = ValueBar("In place", 0, 100 * _IN_HIGH)
         self._out = ValueBar("Elsewhere", 0, 100 * _OUT_HIGH)
+        self._sections: list[LayerSection] = []
+        self._section_rows = QVBoxLayout()
         self._build()
         self._connect()
 
@@ -99,6 +114,8 @@ class LayerPage(QWidget):
         self._reroll_now.setFixedHeight(28)
         body.addLayout(row)
         whole.addLayout(body)
+        whole.addLayout(self._section_rows)
+        whole.addWidget(self._suggestion)
         whole.addWidget(line("h"))
         self._in.setToolTip("In place: How firmly these words draw the layer here.")
         self._out.setToolTip("Elsewhere: How firmly they are kept out of the rest.")
@@ -133,6 +150,16 @@ class LayerPage(QWidget):
             bar.finished.connect(self._editor.seal)
         on_click(self._reroll_now, lambda: self._reroll(self._ids(), Start(self._start.value)))
 
+    def add_section(self, section: LayerSection) -> None:
+        """Show `section` below the buttons of the next run."""
+        self._sections.append(section)
+        self._section_rows.addWidget(section.widget())
+
+    def close_subscriptions(self) -> None:
+        """Stop listening; called when the window closes."""
+        for section in self._sections:
+            section.close_subscriptions()
+
     def edit_text(self) -> None:
         """Put the cursor into the text."""
         self._text.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -140,12 +167,15 @@ class LayerPage(QWidget):
 
     def show_layers(self, layers: tuple[Layer, ...]) -> None:
         """Show these layers: common values, otherwise "mixed"."""
+        self._suggestion.show_layers([layer.id for layer in layers])
         same = len(layers) == len(self._layers) and all(
             a is b for a, b in zip(layers, self._layers, strict=False)
         )
         if same:
             return
         self._layers = layers
+        for section in self._sections:
+            section.show_layers(layers)
         last = layers[-1]
         self._thumb.setPixmap(layer_thumb(last, 20, self.devicePixelRatioF()))
         self._name.show_text(last.name if len(layers) == 1 else f"{len(layers)} layers")

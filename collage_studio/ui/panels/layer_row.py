@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPen
+from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from collage_studio.document.model import Layer, NextState
@@ -18,7 +19,13 @@ from collage_studio.ui.widgets.thumbs import layer_thumb
 from collage_studio.ui.widgets.value_bar import paint_bar
 
 ROW_HEIGHT = 44
-_BADGES = {"stale": ("stale", "warn"), "same": ("same", "ok"), "changed": ("changed", "t2")}
+_KEPT_ROWS = 200
+_BADGES = {
+    "stale": ("stale", "warn"),
+    "warning": ("warning", "warn"),
+    "same": ("same", "ok"),
+    "changed": ("changed", "t2"),
+}
 """Icon and colour of each kind of badge."""
 INDENT = 18
 STATE_ICONS = {
@@ -65,6 +72,26 @@ def row_parts(row: QRect, depth: int, *, is_group: bool) -> RowParts:
     return RowParts(QRect(row.left() + 5, middle - 12, 24, 24), fold, thumb, words, bar, state)
 
 
+class _Look(NamedTuple):
+    """All that a painted row shows."""
+
+    layer: Layer
+    badge: Badge | None
+    depth: int
+    width: int
+    ratio: float
+    theme: str
+    selected: bool
+    focused: bool
+    hovered: bool
+    folded: bool
+    only_rerolls: bool
+
+    def is_as(self, other: _Look) -> bool:
+        """Layers are values that never change: the same one looks the same."""
+        return self.layer is other.layer and self[1:] == other[1:]
+
+
 class LayerRow(QStyledItemDelegate):
     """Paints rows; which row is hovered and whether only re-rolls run is told from outside."""
 
@@ -74,6 +101,7 @@ class LayerRow(QStyledItemDelegate):
         self.only_rerolls = False
         self.focus_ring = False
         self.folded: set[str] = set()
+        self._pictures: dict[str, tuple[_Look, QPixmap]] = {}
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(200, ROW_HEIGHT)
@@ -86,40 +114,72 @@ class LayerRow(QStyledItemDelegate):
         state: QStyle.StateFlag = option.state  # pyright: ignore[reportAttributeAccessIssue]
         selected = bool(state & QStyle.StateFlag.State_Selected)
         focused = bool(state & QStyle.StateFlag.State_HasFocus) and self.focus_ring
-        depth: int = index.data(DEPTH_ROLE)
-        parts = row_parts(rect, depth, is_group=layer.is_group)
-        painter.save()
-        self._paint_ground(painter, rect, layer, selected=selected, focused=focused)
+        look = _Look(
+            layer,
+            index.data(BADGE_ROLE),
+            index.data(DEPTH_ROLE),
+            rect.width(),
+            painter.device().devicePixelRatioF(),
+            tokens.current().name,
+            selected,
+            focused,
+            self.hovered_id == layer.id,
+            layer.id in self.folded,
+            self.only_rerolls,
+        )
+        painter.drawPixmap(rect.topLeft(), self._picture_of(look))
+
+    def _picture_of(self, look: _Look) -> QPixmap:
+        """The painted row, kept while it looks the same: lists are painted far oftener."""
+        layer_id = look.layer.id
+        known = self._pictures.pop(layer_id, None)
+        if known is None or not known[0].is_as(look):
+            known = (look, self._painted(look))
+        self._pictures[layer_id] = known
+        while len(self._pictures) > _KEPT_ROWS:
+            del self._pictures[next(iter(self._pictures))]
+        return known[1]
+
+    def _painted(self, look: _Look) -> QPixmap:
+        rect = QRect(0, 0, look.width, ROW_HEIGHT)
+        made = QPixmap(rect.size() * look.ratio)
+        made.setDevicePixelRatio(look.ratio)
+        made.fill(tokens.current().color("panel"))
+        painter = QPainter(made)
+        self._paint_row(painter, rect, look)
+        painter.end()
+        return made
+
+    def _paint_row(self, painter: QPainter, rect: QRect, look: _Look) -> None:
+        layer = look.layer
+        parts = row_parts(rect, look.depth, is_group=layer.is_group)
+        self._paint_ground(painter, rect, look)
         dimmed = not layer.visible or layer.locked
         self._paint_eye(painter, parts, layer)
         painter.setOpacity(0.5 if dimmed else 1.0)
         if layer.is_group:
-            name = "chevron" if layer.id in self.folded else "chevron-down"
+            name = "chevron" if look.folded else "chevron-down"
             box = QRectF(parts.fold.left() - 2, parts.fold.center().y() - 6, 13, 13)
             paint_icon(painter, name, box, "t2")
-        ratio = painter.device().devicePixelRatioF()
-        painter.drawPixmap(parts.thumb, layer_thumb(layer, 32, ratio))
-        strong = selected or self.hovered_id == layer.id
-        self._paint_words(painter, parts, layer, index.data(BADGE_ROLE), strong=strong)
+        painter.drawPixmap(parts.thumb, layer_thumb(layer, 32, look.ratio))
+        strong = look.selected or look.hovered
+        self._paint_words(painter, parts, layer, look.badge, strong=strong)
         self._paint_noise(painter, parts, layer)
         self._paint_state(painter, parts, layer)
-        painter.restore()
 
-    def _paint_ground(
-        self, painter: QPainter, rect: QRect, layer: Layer, *, selected: bool, focused: bool
-    ) -> None:
+    def _paint_ground(self, painter: QPainter, rect: QRect, look: _Look) -> None:
         theme = tokens.current()
-        if selected:
+        if look.selected:
             painter.fillRect(rect, theme.color("selected"))
             painter.fillRect(
                 QRect(rect.left(), rect.top(), 2, rect.height()), theme.color("accent")
             )
-        elif self.hovered_id == layer.id:
+        elif look.hovered:
             painter.fillRect(rect, theme.color("hover"))
-        if not selected:
+        if not look.selected:
             line = QRect(rect.left() + 36, rect.bottom(), rect.width() - 36, 1)
             painter.fillRect(line, theme.color("line"))
-        if focused:
+        if look.focused:
             painter.setPen(QPen(theme.color("focus"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(rect.adjusted(1, 1, -1, -1))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from collage_studio.app.stale import EDITED, MOVED, NEW, Stale, stale_layers
 from collage_studio.document.model import Document, Layer, NextState, Variation
-from collage_studio.ui.proofs import Change
-from collage_studio.ui.stale import EDITED, MOVED, NEW, Stale, stale_layers
+from collage_studio.ui.panels.caption_words import unsaid
+
+if TYPE_CHECKING:
+    from collage_studio.ui.proofs import Change
 
 Index = QModelIndex | QPersistentModelIndex
 LAYER_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -24,9 +28,13 @@ _STALE_SENTENCES = {
 }
 
 
+_UNREAD = "Unread: The caption is too long, and the model skips “{}”. Shorten the caption."
+_UNSAID = "Unsaid: The caption leaves its words out. Add to caption, in its menu, puts them in."
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What a row says about change: `kind` "stale", "same" or "changed", a word, the figures."""
+    """What a row says: `kind` "stale", "warning", "same" or "changed", a word, the figures."""
 
     kind: str
     words: str
@@ -55,6 +63,8 @@ class LayersModel(QAbstractItemModel):
         self._result: Variation | None = None
         self._stale: Mapping[str, Stale] = {}
         self._changes: Mapping[str, Change] = {}
+        self._unread: frozenset[str] = frozenset()
+        self._unsaid: frozenset[str] = unsaid(document)
         self._build(document)
 
     # What it shows
@@ -89,17 +99,26 @@ class LayersModel(QAbstractItemModel):
         self._result, self._changes = result, changes
         self._compare()
 
+    def show_unread(self, ids: frozenset[str]) -> None:
+        """Warn of layers whose words the model does not read; the rows have to be painted again."""
+        self._unread = ids
+
     def badge(self, layer: Layer) -> Badge | None:
-        """What the layer's row says about change; what is stale comes first."""
+        """What the layer's row says: what is stale comes first, then what words do not reach."""
         stale, change = self._stale.get(layer.id), self._changes.get(layer.id)
         if stale is not None:
             return Badge("stale", stale.word, _STALE_SENTENCES[stale.word])
+        if layer.id in self._unread:
+            return Badge("warning", "unread", _UNREAD.format(layer.text.strip()))
+        if layer.id in self._unsaid:
+            return Badge("warning", "unsaid", _UNSAID)
         if change is None:
             return None
         return Badge("same" if change.is_same else "changed", change.badge, change.sentence)
 
     def _compare(self) -> None:
         self._stale = stale_layers(self._document, self._result or self._document.accepted)
+        self._unsaid = unsaid(self._document)
 
     def set_filter(self, words: str) -> None:
         """Show only layers whose name, text or state contains `words`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QEvent,
@@ -35,10 +36,12 @@ from collage_studio.ui import layer_edits
 from collage_studio.ui.panels.layer_row import LayerRow, RowParts, row_parts
 from collage_studio.ui.panels.layers_model import DEPTH_ROLE, Badge, LayersModel
 from collage_studio.ui.panels.reorder import Landing, land, landing_at
-from collage_studio.ui.proofs import Change
 from collage_studio.ui.style import tokens
-from collage_studio.ui.widgets.basics import listen
+from collage_studio.ui.widgets.basics import listen, own_viewport
 from collage_studio.ui.widgets.value_bar import KEYBOARD_REASONS
+
+if TYPE_CHECKING:
+    from collage_studio.ui.proofs import Change
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -65,6 +68,7 @@ class LayersTree(QTreeView):
 
     def __init__(self, editor: Editor, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        own_viewport(self)
         self._editor, self._chosen = editor, selection
         self._model = LayersModel(editor.document, self)
         self._row = LayerRow(self)
@@ -119,6 +123,11 @@ class LayersTree(QTreeView):
         `changes`: by layer id, as far as they were counted.
         """
         self._model.show_changes(result, changes)
+        self.viewport().update()
+
+    def show_unread(self, ids: frozenset[str]) -> None:
+        """Warn in the rows of layers whose words the model does not read."""
+        self._model.show_unread(ids)
         self.viewport().update()
 
     def start_rename(self, layer_id: str) -> None:

@@ -9,6 +9,12 @@ from collage_studio.ui.widgets.basics import Button, line, tool_button
 
 TOOLS = (
     ("move", "move", "Move (V): Selects, moves, scales and turns layers."),
+    ("pick", "pick", "Pick (W): Strokes on an object and around it cut it out."),
+    ("", "", ""),
+    ("brush", "brush", "Mask brush (B): Add to the mask. X removes."),
+    ("eraser", "eraser", "Eraser (E): Hides parts of a layer; the mask brush brings them back."),
+    ("lasso", "lasso", "Lasso (L): Keeps, adds or hides the part you draw around."),
+    ("layout", "layout", "Layout box (U): A place with a text; Alt draws a free shape."),
     ("", "", ""),
     ("hand", "hand", "Hand (H): Moves the view. Space does so in every tool."),
     ("zoom", "zoom", "Zoom (Z): Brings the view nearer; Alt takes it away."),

@@ -260,11 +260,13 @@ class Strip(QWidget):
     def _show_tiles(self, wanted: list[TileLook]) -> None:
         keys = [look.key for look in wanted]
         if keys != [tile.look.key for tile in self._tiles]:
+            there = {tile.look.key: tile for tile in self._tiles}
             for tile in self._tiles:
                 self._row.removeWidget(tile)
-                tile.hide()
-                tile.deleteLater()
-            self._tiles = [self._make_tile(look) for look in wanted]
+                if tile.look.key not in keys:
+                    tile.hide()
+                    tile.deleteLater()
+            self._tiles = [there.get(look.key) or self._make_tile(look) for look in wanted]
             for place, tile in enumerate(self._tiles):
                 self._row.insertWidget(place, tile)
         for tile, look in zip(self._tiles, wanted, strict=True):

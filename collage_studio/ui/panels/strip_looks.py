@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from collage_studio.document.model import Document, Variation
+from collage_studio.ui.panels.methods import TAGS
 from collage_studio.ui.widgets.tile import TileLook
 
 COLLAGE, ACCEPTED, MORE = "collage", "accepted", "more"
@@ -55,6 +56,7 @@ def looks(document: Document, state: StripState) -> list[TileLook]:
         return []
     shown = state.streaming or state.shown
     is_reroll = bool(shown_run and shown_run[0].recipe.layer_ids)
+    methods = {variation.recipe.settings.method for variation in shown_run}
     tiles: list[TileLook] = []
     if not (is_reroll and accepted is not None):
         tiles.append(TileLook(COLLAGE, "Collage", "original", shown=shown == COLLAGE))
@@ -63,6 +65,9 @@ def looks(document: Document, state: StripState) -> list[TileLook]:
         tiles.append(TileLook(ACCEPTED, "Accepted", shown=is_shown, accepted=True))
     for number, variation in enumerate(shown_run, start=1):
         note = f"seed {variation.recipe.seed}"
+        if len(methods) > 1:
+            method = variation.recipe.settings.method
+            note = f"{TAGS.get(method, method)} {variation.recipe.seed}"
         tiles.append(TileLook(variation.id, str(number), note, shown=shown == variation.id))
     for number, item in enumerate(state.pending, start=len(shown_run) + 1):
         progress = state.progress.get(item.key, 0.0)

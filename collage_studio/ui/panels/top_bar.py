@@ -20,6 +20,9 @@ VIEWS = (
 )
 
 
+NARROW_BELOW = 1024
+
+
 class Logo(QWidget):
     """Our mark."""
 
@@ -59,6 +62,7 @@ class TopBar(QWidget):
             kind="quiet",
             tooltip="Queue: What runs, what waits, what failed.",
         )
+        self._queue_words, self._queue_count = "Queue", 0
         self.export = Button(
             "Export",
             icon_name="export",
@@ -85,10 +89,23 @@ class TopBar(QWidget):
     def show_running(self, count: int, waiting: int = 0) -> None:
         """Say on the queue button how many jobs run."""
         busy = count + waiting
-        self.queue.setText(
+        self._queue_words = (
             f"{count} running" if count else (f"{waiting} waiting" if busy else "Queue")
         )
+        self._queue_count = busy
+        self._show_words()
         self.queue.set_kind("tinted" if count else "quiet")
+
+    def _show_words(self) -> None:
+        """A narrow bar has icons and numbers only, so that the views do not lie on buttons."""
+        narrow = self.width() < NARROW_BELOW
+        short = str(self._queue_count) if self._queue_count else ""
+        for button, words in (
+            (self.queue, short if narrow else self._queue_words),
+            (self.export, "" if narrow else "Export"),
+        ):
+            if button.text() != words:
+                button.setText(words)
 
     def show_view(self, view: str) -> None:
         """Show which view the canvas has."""
@@ -115,6 +132,7 @@ class TopBar(QWidget):
         self.setAccessibleDescription(str(path) if path else title)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self._show_words()
         width = 288 if self.width() >= 1400 else 264
         left = (self.width() - width) // 2
         start = self.menus.geometry().right() + 8

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap, QTransform
 from PySide6.QtSvg import QSvgRenderer
 
 from collage_studio.resources_dir import resources_path
@@ -23,12 +23,38 @@ def _renderer(name: str, color: str) -> QSvgRenderer:
     return QSvgRenderer(QByteArray(text.encode()))
 
 
+@lru_cache(maxsize=1024)
+def _drawn(name: str, color: str, width: int, height: int, ratio: float) -> QPixmap:
+    """An icon that fills `width` x `height` device px."""
+    made = QPixmap(width, height)
+    made.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(made)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _renderer(name, color).render(painter, QRectF(0, 0, width, height))
+    painter.end()
+    made.setDevicePixelRatio(ratio)
+    return made
+
+
 def paint_icon(painter: QPainter, name: str, box: QRectF, token: str) -> None:
-    """Paint icon `name` into `box` in the colour of `token`."""
+    """Paint icon `name` into `box` in the colour of `token`: as a kept picture on whole pixels."""
+    color = str(getattr(tokens.current(), token))
+    ratio = painter.device().devicePixelRatioF()
+    if _is_on_pixels(painter.worldTransform(), box, ratio):
+        width, height = round(box.width() * ratio), round(box.height() * ratio)
+        painter.drawPixmap(box.topLeft(), _drawn(name, color, width, height, ratio))
+        return
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(name, str(getattr(tokens.current(), token))).render(painter, box)
+    _renderer(name, color).render(painter, box)
     painter.restore()
+
+
+def _is_on_pixels(map_: QTransform, box: QRectF, ratio: float) -> bool:
+    if map_.isScaling():  # or anything beyond
+        return False
+    sides = (box.left() + map_.dx(), box.top() + map_.dy(), box.width(), box.height())
+    return all(abs(side * ratio - round(side * ratio)) < 1e-3 for side in sides)
 
 
 class IconEngine(QIconEngine):
@@ -40,6 +66,7 @@ class IconEngine(QIconEngine):
     def __init__(self, name: str, token: str = "t2", on: str = "accent") -> None:
         super().__init__()
         self._name, self._token, self._on = name, token, on
+        self._pixmaps: dict[tuple[object, ...], QPixmap] = {}
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         token = self._on if state is QIcon.State.On else self._token
@@ -61,12 +88,16 @@ class IconEngine(QIconEngine):
 
     def _drawn(self, size: QSize, scale: float, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         """A pixmap for `size` logical px at device pixel ratio `scale`."""
-        made = QPixmap(size * scale)
-        made.setDevicePixelRatio(scale)
-        made.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(made)
-        self.paint(painter, QRect(0, 0, size.width(), size.height()), mode, state)
-        painter.end()
+        key = (tokens.current().name, size.width(), size.height(), scale, mode, state)
+        made = self._pixmaps.get(key)
+        if made is None:
+            made = QPixmap(size * scale)
+            made.setDevicePixelRatio(scale)
+            made.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(made)
+            self.paint(painter, QRect(0, 0, size.width(), size.height()), mode, state)
+            painter.end()
+            self._pixmaps[key] = made
         return made
 
 

@@ -119,6 +119,7 @@ QScrollBar::handle:hover { background: $edge; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
+QSplitter[floats="true"] { background: $panel; border-left: 1px solid $line_strong; }
 QSplitter::handle { background: $line_strong; }
 QCheckBox { spacing: 8px; font-size: 13px; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $edge; border-radius: 4px;

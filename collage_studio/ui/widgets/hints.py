@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -75,7 +75,13 @@ class Callout(QWidget):
         moved = {QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide}
         if event.type() in moved:
             self.place()
+            # What holds the target may still be laid out anew.
+            QTimer.singleShot(0, self, self._place_again)
         return False
+
+    def _place_again(self) -> None:
+        if self.isVisible():
+            self.place()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

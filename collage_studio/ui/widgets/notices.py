@@ -15,7 +15,7 @@ from collage_studio.ui.widgets.basics import Button, Label, on_click, tool_butto
 from collage_studio.ui.widgets.popover import SHADOW, paint_card
 
 _ICONS = {"info": ("info", "t2"), "ok": ("check", "ok"), "warn": ("warning", "warn"),
-          "danger": ("warning", "danger")}  # fmt: skip
+          "danger": ("warning", "danger"), "busy": ("info", "accent")}  # fmt: skip
 _SECONDS = {"ok": 8, "info": 10}
 _MOST = 4
 
@@ -141,6 +141,11 @@ class NoticeStack(QWidget):
             card.hide()
             card.deleteLater()
             self._place()
+
+    def drop(self, key: str) -> None:
+        """Put the notice with this key away, if it is there."""
+        for card in [card for card in self._cards if card.notice.key == key]:
+            self._drop(card)
 
     def clear(self) -> None:
         """Put all notices away."""

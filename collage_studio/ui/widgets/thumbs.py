@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPixmap
 
-from collage_studio.document.model import Layer, Raster
+from collage_studio.document.model import Layer, LayerKind, Raster
 from collage_studio.ui.style import tokens
 
 _LIMIT = 600
@@ -112,6 +112,8 @@ def _paint_raster(painter: QPainter, layer: Layer, side: int, ratio: float) -> N
     pixels = eight_bit(layer.raster)
     stride = max(1, max(pixels.shape[:2]) // (side * 4))
     small = pixels[::stride, ::stride].copy()
+    if layer.kind is LayerKind.LAYOUT:
+        small[:] = layer.fill
     if layer.mask is not None and layer.mask_enabled:
         masked = small[..., 3].astype(np.uint16) * layer.mask.values[::stride, ::stride]
         small[..., 3] = (masked // 255).astype(np.uint8)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QBrush,
     QContextMenuEvent,
     QDrag,
     QEnterEvent,
@@ -14,7 +15,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
@@ -148,12 +148,13 @@ class Tile(QWidget):
 
     def _paint_picture(self, painter: QPainter, box: QRectF) -> None:
         theme = tokens.current()
-        clip = QPainterPath()
-        clip.addRoundedRect(box, 4, 4)
         if self._picture is not None:
+            # As a brush: a round clip makes the painter mix pixel by pixel.
             painter.save()
-            painter.setClipPath(clip)
-            painter.drawPixmap(box.toRect(), self._picture)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QBrush(self._picture))
+            painter.setBrushOrigin(box.topLeft())
+            painter.drawRoundedRect(box, 4, 4)
             painter.restore()
             return
         dashed = self._look.state == "more"

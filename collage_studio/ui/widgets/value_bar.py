@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -128,9 +129,10 @@ class ValueBar(QWidget):
         self.setCursor(Qt.CursorShape.SizeHorCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setAccessibleName(label or "Value")
-        self._field = self._make_field()
 
-    def _make_field(self) -> QLineEdit:
+    @cached_property
+    def _field(self) -> QLineEdit:
+        """Where a value is typed; most bars never need it."""
         field = _TypedValue(self)
         field.setProperty("kind", "bar")
         field.setAccessibleName(self._label)
@@ -288,7 +290,8 @@ class ValueBar(QWidget):
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._field.setGeometry(self.rect())
+        if "_field" in self.__dict__:
+            self._field.setGeometry(self.rect())
 
     # Paint
 

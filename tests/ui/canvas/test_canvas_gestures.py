@@ -183,3 +183,72 @@ def test_alt_switches_snapping_off(stage: Show) -> None:
     on = stage(two_boxes())
     on.drag((60, 50), (60 + 157, 50), Qt.KeyboardModifier.AltModifier)
     assert on.placement("red").c == 197
+
+
+def test_a_scaled_edge_is_pulled_to_the_edge_of_another_layer(stage: Show) -> None:
+    on = stage(two_boxes())
+    on.canvas.resize(800, 600)
+    on.selection.select(["red"])
+    on.drag((120, 60), (198, 60))
+    assert frame_of(on.editor.document, "red").box[2] == pytest.approx(200)  # type: ignore[union-attr]
+    on.editor.undo()
+    on.canvas.snap = False
+    on.drag((120, 60), (198, 60))
+    assert frame_of(on.editor.document, "red").box[2] == pytest.approx(198, abs=0.6)  # type: ignore[union-attr]
+
+
+def test_a_corner_pulled_in_proportion_keeps_it_and_shows_a_guide(stage: Show) -> None:
+    on = stage(two_boxes())
+    frame = frame_of(on.editor.document, "red")
+    assert frame is not None
+    canvas = (0.0, 0.0, 320.0, 240.0)
+    scale = Scale(frame, (120, 90), (1.0, 1.0), ((200, 120, 280, 180),), canvas, 6.0)
+    outcome = scale.at((158.0, 116.0), Keys(shift=True))
+    left, top, right, bottom = frame.moved(outcome.map).box
+    assert (right - left) / (bottom - top) == pytest.approx(80 / 60)
+    assert (right, bottom) == (pytest.approx(160), pytest.approx(120))
+    assert outcome.guides
+    assert scale.at((140.0, 101.0), NONE).guides == ()
+
+
+def test_a_turned_layer_scales_freely(stage: Show) -> None:
+    on = stage(two_boxes())
+    frame = frame_of(on.editor.document, "red")
+    assert frame is not None
+    turned = replace(frame, map=Affine.rotation(20).about(80, 60).after(frame.map))
+    start = turned.at(1.0, 1.0)
+    point = (start[0] + 7, start[1] + 9)
+    free = Scale(turned, start, (1.0, 1.0)).at(point, NONE)
+    near = Scale(turned, start, (1.0, 1.0), ((0, 0, *point),), (0, 0, 320, 240), 6.0)
+    assert near.at(point, NONE).map == free.map
+
+
+def test_dragging_with_alt_leaves_the_layer_and_moves_a_copy(stage: Show) -> None:
+    on = stage(two_boxes())
+    on.canvas.snap = False
+    alt = Qt.KeyboardModifier.AltModifier
+    on.send(QEvent.Type.MouseButtonPress, 60, 50, alt)
+    on.send(QEvent.Type.MouseMove, 90, 80, alt)
+    assert len(on.canvas.scene.document.layers) == 3
+    assert len(on.editor.document.layers) == 2
+    on.send(QEvent.Type.MouseButtonRelease, 90, 80, alt)
+    names = [layer.name for layer in on.editor.document.layers]
+    assert names == ["Red", "Red copy", "Blue"]
+    copy = on.editor.document.layers[1]
+    assert on.placement("red") == Affine.translation(40, 30)
+    assert copy.placement == Affine.translation(70, 60)
+    assert on.selection.ids == (copy.id,)
+    assert on.editor.undo_label == "Copy Red"
+    on.editor.undo()
+    assert [layer.name for layer in on.editor.document.layers] == ["Red", "Blue"]
+
+
+def test_escape_takes_the_dragged_copy_back(stage: Show) -> None:
+    on = stage(two_boxes())
+    alt = Qt.KeyboardModifier.AltModifier
+    on.send(QEvent.Type.MouseButtonPress, 60, 50, alt)
+    on.send(QEvent.Type.MouseMove, 120, 90, alt)
+    on.key(Qt.Key.Key_Escape)
+    on.send(QEvent.Type.MouseButtonRelease, 120, 90, alt)
+    assert len(on.editor.document.layers) == 2
+    assert not on.editor.undo_label

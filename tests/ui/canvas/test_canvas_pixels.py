@@ -42,15 +42,20 @@ def frame_rgb(image: QImage) -> npt.NDArray[np.int16]:
     return view_of(image)[..., 2::-1].astype(np.int16)
 
 
-def assert_agrees(on: Stage, qtbot: QtBot) -> None:
-    """The canvas' own picture, refined, against `flatten` of the same part."""
+def assert_agrees(on: Stage, qtbot: QtBot, jumping: float = 0.0) -> None:
+    """The canvas' own picture, refined, against `flatten` of the same part.
+
+    Args:
+        jumping: the share of pixels that may differ by more.
+    """
     on.canvas.settle()
     qtbot.waitUntil(lambda: on.canvas.is_settled, timeout=5000)
     shot = on.canvas.scene.shot(0)
     assert shot is not None
     wanted = flatten(on.editor.document, size=shot.view.size, box=shot.view.visible)
     difference = np.abs(frame_rgb(shot.image) - wanted[..., :3])
-    assert difference.max() <= TOLERANCE, f"{difference.max()} at {np.argmax(difference)}"
+    differing = (difference.max(axis=2) > TOLERANCE).mean()
+    assert differing <= jumping, f"{difference.max()} at {np.argmax(difference)}, {differing:.2%}"
 
 
 def scene(mode: BlendMode) -> Document:
@@ -68,11 +73,64 @@ def scene(mode: BlendMode) -> Document:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("mode", [m for m in BlendMode if m is not BlendMode.PASS_THROUGH])
+JUMPING = {
+    BlendMode.VIVID_LIGHT,
+    BlendMode.HARD_MIX,
+    BlendMode.DARKER_COLOR,
+    BlendMode.LIGHTER_COLOR,
+    BlendMode.DIVIDE,
+}
+"""Modes whose colours jump: the canvas, which rounds to 8 bit, may land on the other side."""
+MODES = [m for m in BlendMode if m is not BlendMode.PASS_THROUGH]
+
+
+@pytest.mark.parametrize("mode", [m for m in MODES if m not in JUMPING])
 def test_every_blend_mode_agrees_with_the_compositor(
     mode: BlendMode, stage: Show, qtbot: QtBot
 ) -> None:
     assert_agrees(stage(scene(mode)), qtbot)
+
+
+@pytest.mark.parametrize("mode", sorted(JUMPING))
+def test_modes_that_jump_agree_but_for_a_few_pixels(
+    mode: BlendMode, stage: Show, qtbot: QtBot
+) -> None:
+    assert_agrees(stage(scene(mode)), qtbot, jumping=0.01)
+
+
+@pytest.mark.parametrize("mode", [BlendMode.NORMAL, BlendMode.MULTIPLY, BlendMode.HUE])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_clipped_layers_agree_with_the_compositor(
+    mode: BlendMode, grouped: bool, stage: Show, qtbot: QtBot
+) -> None:
+    under, base, top = scene(BlendMode.SCREEN).layers
+    if grouped:
+        base = replace(base, id="inside", blend=BlendMode.NORMAL)
+        base = Layer("over", "Over", LayerKind.GROUP, children=(base,), opacity=0.7)
+    clips = (
+        replace(top, clipped=True, blend=mode, opacity=0.9),
+        Layer("tint", "Tint", LayerKind.FILL, fill=(200, 30, 90, 120), clipped=True),
+    )
+    assert_agrees(stage(Document(Size(180, 140), (under, base, *clips), background=WHITE)), qtbot)
+
+
+def test_moving_a_clipped_layer_redraws_it(stage: Show, qtbot: QtBot) -> None:
+    under, base, top = scene(BlendMode.NORMAL).layers
+    on = stage(
+        Document(Size(180, 140), (under, base, replace(top, clipped=True)), background=WHITE)
+    )
+    assert_agrees(on, qtbot)
+    on.editor.apply(
+        lambda document: replace(
+            document,
+            layers=(
+                *document.layers[:2],
+                replace(document.layers[2], placement=Affine.translation(70, 30)),
+            ),
+        ),
+        "Move",
+    )
+    assert_agrees(on, qtbot)
 
 
 @pytest.mark.parametrize("scale", [0.61, 1.0, 2.3])

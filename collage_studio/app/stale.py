@@ -39,6 +39,21 @@ def stale_layers(document: Document, variation: Variation | None) -> dict[str, S
     return found
 
 
+def what_changed(document: Document) -> tuple[str, ...]:
+    """Ids of the layers that came, moved, were edited or went since the picture was accepted."""
+    accepted = document.accepted
+    if accepted is None or accepted.picture.size != document.size:
+        return ()
+    return (*stale_layers(document, accepted), *_gone(document, accepted))
+
+
+def _gone(document: Document, accepted: Variation) -> tuple[str, ...]:
+    there = {document.background.id, *(layer.id for layer in document.walk())}
+    entries = accepted.recipe.layers
+    seen = (entry for entry in entries if entry.get("pixels") and entry.get("visible", True))
+    return tuple(key for entry in seen if (key := str(entry.get("id"))) not in there)
+
+
 def _compare(
     layer: Layer, known: Mapping[str, Mapping[str, Any]], around: str, found: dict[str, Stale]
 ) -> None:

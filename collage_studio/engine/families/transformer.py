@@ -1,0 +1,88 @@
+"""What the families around a joint transformer share: latents, prediction, attention layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from collage_studio.document.geometry import Size
+from collage_studio.engine.attention import AttentionEdit
+from collage_studio.engine.families.base import Encoded, Prediction
+from collage_studio.engine.families.flow_schedule import flow_estimates
+from collage_studio.engine.families.parts import Autoencoder, settled
+from collage_studio.engine.joint_processors import JointSites
+from collage_studio.engine.schedule import Schedule
+
+PATCH = 2
+"""Cells along each side of what the network takes as one token of the picture."""
+
+
+class TransformerFamily:
+    """A joint transformer trained on straight paths, with its autoencoder."""
+
+    alignment = PATCH
+    takes_one_frame = False
+
+    def __init__(
+        self,
+        *,
+        transformer: Any,
+        vae: Any,
+        scheduler_config: Mapping[str, Any],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.device = device
+        self.dtype = dtype
+        self.transformer = settled(transformer, device, dtype)
+        self._autoencoder = Autoencoder(vae, device)
+        self._sites = JointSites(self.transformer)
+        self.scheduler_config = dict(scheduler_config)
+        self.factor = self._autoencoder.factor
+        self.latent_channels = self._autoencoder.channels
+
+    @property
+    def vae(self) -> Any:
+        return self._autoencoder.vae
+
+    def encode(self, picture: Tensor) -> Encoded:
+        """Latent of one picture (1, 3, H, W) in [-1, 1], scaled as the network expects it."""
+        return self._autoencoder.encode(picture)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W), about [-1, 1], one after the other to save memory."""
+        return self._autoencoder.decode(latent)
+
+    def interpret(self, out: Tensor, x: Tensor, schedule: Schedule, index: int) -> Prediction:
+        """The clean and the noise estimate behind the network's velocity."""
+        return flow_estimates(out, x, schedule.before[index])
+
+    def attending(self, edit: AttentionEdit) -> AbstractContextManager[None]:
+        """Apply `edit` in all attention layers, within a with block."""
+        return self._sites.attending(edit)
+
+    def watched_modules(self) -> tuple[nn.Module, ...]:
+        """Blocks of the network and the autoencoder, each a fraction of a forward pass."""
+        blocks = (
+            *self.transformer.transformer_blocks,
+            *getattr(self.transformer, "single_transformer_blocks", ()),
+        )
+        return (*blocks, *self._autoencoder.watched())
+
+
+def tokens_of(grid: Size) -> Size:
+    """The tokens of a picture of so many latent cells; an odd side has one that is half empty."""
+    return Size(-(-grid.width // PATCH), -(-grid.height // PATCH))
+
+
+def padded(x: Tensor) -> Tensor:
+    """x (B, C, h, w) with even sides, its last row or column repeated where they are odd."""
+    height, width = x.shape[-2:]
+    if height % PATCH == 0 and width % PATCH == 0:
+        return x
+    return functional.pad(x, (0, width % PATCH, 0, height % PATCH), mode="replicate")

@@ -1,0 +1,1 @@
+"""Layouts of other programs <-> Document: regions of a canvas, each with a text. One file each."""

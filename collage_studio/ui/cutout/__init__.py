@@ -1,0 +1,1 @@
+"""Tools that cut out: mask brush, eraser, lasso, pick, and removing backgrounds."""

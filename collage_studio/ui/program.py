@@ -1,0 +1,105 @@
+"""The program: one window with its engine, from start to close."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from collage_studio.app.files import samples
+from collage_studio.app.notices import Notice
+from collage_studio.app.settings import PreferencesStore
+from collage_studio.ui.engine_thread import EngineThread
+from collage_studio.ui.later import polish_pieces
+from collage_studio.ui.main_window import MainWindow
+from collage_studio.ui.session import Session
+from collage_studio.ui.start import class_pieces, engine_pieces, module_pieces, settle_memory
+from collage_studio.ui.style.theme import apply_theme, prepare_application
+
+REPORT_VARIABLE = "COLLAGE_STUDIO_STARTUP_REPORT"
+"""Names a file that gets, as JSON, when the window was painted and what it took to get there."""
+
+
+def start(app: QApplication, path: Path | None) -> Program:
+    """Put the window together with `path`, recovered work or a sample in it, and show it."""
+    store = PreferencesStore()
+    prepare_application(app, store.current.theme)
+    program = Program(app, store)
+    program.open_first(path)
+    apply_theme(app, store.current.theme)
+    program.window.show()
+    return program
+
+
+class Program:
+    """One window with its engine, from start to close."""
+
+    def __init__(self, app: QApplication, store: PreferencesStore) -> None:
+        self._app = app
+        self.engine = EngineThread(device=store.current.device)
+        self.session = Session.with_engine(self.engine, store)
+        self.window = MainWindow(self.session)
+        self.engine.arrived.connect(self.session.runs.handle)
+        self.engine.state_changed.connect(self.window.status.show_engine)
+        self.window.painted.connect(self._on_painted)
+        self.window.closing.connect(self.engine.stop)
+
+    def open_first(self, path: Path | None) -> None:
+        """Open the file named on the command line, recovered work, or the first sample."""
+        if path is not None:
+            self.window.files.open(path, failed=self._open_own)
+        else:
+            self._open_own()
+
+    def _open_own(self) -> None:
+        if not self._recover():
+            self._open_sample()
+
+    def _recover(self) -> bool:
+        found = self.session.autosave.recover()
+        if not found:
+            return False
+        newest = found[0]
+        self.session.files.restore(newest.opened.document, newest.path)
+        self.session.autosave.write(newest.path)
+        self.session.autosave.forget(newest)
+        table = self.window.table
+        table.bind_command("app.show_saved", lambda _argument: self._show_saved(newest.path))
+        table.bind_command("app.keep", lambda _argument: None)
+        buttons = (("Keep", "app.keep"), ("Show saved version", "app.show_saved"))
+        self.window.show_notice(Notice(newest.notice, "ok", buttons, key="recovered"))
+        return True
+
+    def _show_saved(self, path: Path | None) -> None:
+        if path is not None and path.is_file():
+            self.window.files.open(path)
+        else:
+            self.window.files.new()
+
+    def _open_sample(self) -> None:
+        known = samples()
+        named = next((one for one in known if one.name.lower().startswith("lakeside")), None)
+        sample = named or (known[0] if known else None)
+        if sample is not None and self.session.files.open_sample(sample):
+            self.window.later.add(self.window.overlays.hints.show_for_sample)
+            self.window.status.show_hint("Sample collage: everything here can be changed")
+
+    def _on_painted(self) -> None:
+        _report_start()
+        window, later = self.window, self.window.later
+        later.finished.connect(settle_memory)
+        later.add(*engine_pieces(), self.engine.start, *class_pieces(), *module_pieces())
+        later.add(window.options.make_ready, window.inspector.make_ready)
+        for hidden in (window.options, window.inspector, window.strip):
+            later.add(lambda part=hidden: later.add(*polish_pieces(part)))
+
+
+def _report_start() -> None:
+    """For measuring: when it was, in seconds since the epoch, and the processor time used."""
+    report = os.environ.get(REPORT_VARIABLE)
+    if report:
+        times = {"painted_at": time.time(), "cpu_seconds": time.process_time()}
+        Path(report).write_text(json.dumps(times), encoding="utf-8")

@@ -1,0 +1,90 @@
+"""What no layer explains: shadows cast on the ground, and light thrown on it.
+
+Where the ground is darker than its own pixels in the new light would be, near what stands on it,
+a multiply layer takes the difference; where it is brighter, a screen layer does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from collage_studio.writeback.relight import filled_means, light_between
+
+Float = npt.NDArray[np.float32]
+
+_STEP = np.float32(1 / 255)
+_QUIET = 0.05
+"""Differences of brightness up to this are the ground's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shading:
+    """Both (h, w, 3) in whole steps of 1/255; 1 in `shadow` and 0 in `light` change nothing."""
+
+    shadow: Float
+    light: Float
+
+    @property
+    def slope(self) -> Float:
+        """shown = slope * ground + light: screen of the light over the multiplied ground."""
+        return self.shadow * (1 - self.light)
+
+    def clear(self, cut: tuple[slice, slice], where: npt.NDArray[np.bool_]) -> None:
+        """Change nothing at these pixels of a part of the arrays."""
+        self.shadow[cut][where] = 1.0
+        self.light[cut][where] = 0.0
+
+
+def shading_of(own: Float, shown: Float, share: Float, covered: Float) -> Shading:
+    """Split what is `shown` of the ground into its own pixels, shadow and light.
+
+    Args:
+        own: (h, w, 3) the ground's own pixels. shown: its colours in the picture.
+        share: (h, w) how much of each pixel shows the ground.
+        covered: (h, w) how much of each pixel other layers cover.
+    """
+    side = max(share.shape)
+    nearness = _nearness(covered, 0.3 * side)
+    far = share * (1 - nearness)
+    if far.sum() < 0.02 * share.sum():
+        far = share
+    expected = light_between(own, shown, far, side).on(own)
+    # Mixed pixels at the edges of what stands on the ground tell little about it.
+    certain = np.square(np.clip((share - 0.8) / 0.2, 0, 1))
+    seen, wanted = filled_means((shown, expected), certain, max(1.0, side / 100))
+    # Brightness alone: differences of colour are the ground's own.
+    seen, wanted = seen.mean(axis=2, keepdims=True), wanted.mean(axis=2, keepdims=True)
+    ratio = np.repeat(seen / np.maximum(wanted, 0.02), 3, axis=2)
+    shadow = 1 - nearness[..., None] * _audible(1 - ratio)
+    light = nearness[..., None] * _audible(np.repeat(seen - wanted, 3, axis=2))
+    # The ground's own pixels must be able to give what is shown.
+    needed = shown * certain[..., None]
+    light = np.where(certain[..., None] > 0, np.minimum(light, shown), light)
+    light = np.floor(light * 255) * _STEP
+    least = (needed - light) / np.maximum(1 - light, _STEP)
+    shadow = np.maximum(_stepped(shadow), np.ceil(least.clip(0, 1) * 255) * _STEP)
+    return Shading(shadow.astype(np.float32), light.astype(np.float32))
+
+
+def _nearness(covered: Float, reach: float) -> Float:
+    """1 around what stands on the ground, falling to 0 from half of `reach` px on."""
+    empty = (covered < 0.5).astype(np.uint8)
+    if empty.all():
+        return np.zeros_like(covered)
+    distance = cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_5)
+    t = np.clip(2 - 2 * distance / reach, 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def _audible(amount: npt.NDArray[np.floating]) -> Float:
+    """The amount, [0, 1], faded out where it is no larger than the ground's own unrest."""
+    t = np.clip(amount / _QUIET - 1, 0, 1)
+    return (np.clip(amount, 0, 1) * t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def _stepped(values: npt.NDArray[np.floating]) -> Float:
+    return (np.rint(values * 255) * _STEP).astype(np.float32)

@@ -1,0 +1,155 @@
+"""The start of the program: what is not loaded before the first paint, and what comes after it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import CodeType
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from collage_studio.ui.later import Later
+from collage_studio.ui.written_code import WrittenCode
+
+UNTIL_PAINTED = """
+import json, sys
+from pathlib import Path
+from collage_studio.ui.start import prepare_interpreter
+prepare_interpreter()
+from PySide6.QtWidgets import QApplication
+app = QApplication([])
+from collage_studio.ui.canvas import canvas_view
+from collage_studio.ui.program import start
+canvas_view.FIRST_SLICE_MS = 60_000.0  # however slow this machine is now
+program = start(app, None)
+def painted():
+    print(json.dumps([sorted(sys.modules), program.window.canvas.scene.shot(0) is not None]))
+    app.quit()
+program.window.painted.connect(painted)
+app.exec()
+program.window.close()
+"""
+WAITS = (
+    "torch", "PIL", "psd_tools", "multiprocessing", "xml", "urllib.request", "ssl", "asyncio",
+    "collage_studio.jobs.supervisor", "collage_studio.formats.export",
+    "collage_studio.formats.images", "collage_studio.ui.dialogs.export_sheet",
+    "collage_studio.ui.dialogs.find_popover", "collage_studio.ui.dialogs.settings_popover",
+    "collage_studio.ui.dialogs.queue_popover", "collage_studio.ui.dialogs.model_popover",
+    "collage_studio.ui.panels.layer_page", "collage_studio.ui.panels.layer_picker",
+    "collage_studio.ui.canvas.noise_overlay", "collage_studio.ui.proofs",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class _Point:
+    x: int
+    y: int = 2
+
+
+def _fields_of(kind: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def test_a_sample_is_painted_before_anything_that_can_wait_is_loaded(tmp_path: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-c", UNTIL_PAINTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLLAGE_STUDIO_HOME": str(tmp_path)},
+    )
+    modules, has_picture = json.loads(outcome.stdout.splitlines()[-1])
+    loaded = set(modules)
+    assert sorted(loaded & set(WAITS)) == []
+    assert "collage_studio.ui.main_window" in loaded
+    assert has_picture, "The first paint shows the picture, not an empty canvas."
+
+
+def test_pieces_are_done_in_order_after_begin(qtbot: QtBot) -> None:
+    later, done = Later(), list[int]()
+    later.add(*(lambda i=i: done.append(i) for i in range(3)))
+    qtbot.wait(10)
+    assert done == []
+    with qtbot.waitSignal(later.finished):
+        later.begin()
+    assert done == [0, 1, 2]
+    with qtbot.waitSignal(later.finished):
+        later.add(lambda: done.append(3))
+    assert done[-1] == 3
+
+
+def test_pieces_of_a_closed_window_are_dropped(qtbot: QtBot) -> None:
+    later, done = Later(), list[int]()
+    later.add(lambda: done.append(1))
+    later.begin()
+    later.close()
+    qtbot.wait(20)
+    assert done == []
+
+
+def test_kept_byte_code_makes_the_same_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "kept.pyc"
+    points = list[type]()
+    for _ in range(2):
+        written = WrittenCode(path)
+        written.begin()
+        points.append(dataclasses.make_dataclass("P", [("x", int), ("y", int, 2)], frozen=True))
+        written.end()
+    assert path.is_file()
+    assert not hasattr(dataclasses, "exec")
+    for kind in points:
+        assert _fields_of(kind) == _fields_of(_Point)
+        assert repr(kind(1)) == "P(x=1, y=2)"
+        assert kind(1) == kind(1, 2)
+        assert hash(kind(1)) == hash(kind(1, 2))
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            kind(1).x = 5
+    del points, kind
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"half"])
+def test_damaged_byte_code_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "kept.pyc"
+    _make_point(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage == b"half" else damage)
+    assert _make_point(path)(1, 3).y == 3
+    assert path.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert _make_point(blocked / "kept.pyc")(1).y == 2
+
+
+def test_known_code_is_not_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "kept.pyc"
+    _make_point(path)
+    again = WrittenCode(path)
+    assert all(isinstance(code, CodeType) for code in again._known.values())
+    again.begin()
+    dataclasses.make_dataclass("P", [("x", int), ("y", int, 2)])
+    again.end()
+    assert not again._is_new
+
+
+def _make_point(path: Path) -> type:
+    written = WrittenCode(path)
+    written.begin()
+    try:
+        return dataclasses.make_dataclass("P", [("x", int), ("y", int, 2)])
+    finally:
+        written.end()

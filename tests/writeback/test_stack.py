@@ -1,0 +1,175 @@
+"""An accepted picture goes back into its layers and comes out of them again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collage_studio.document.compositing import composite_picture
+from collage_studio.document.geometry import Affine, Size
+from collage_studio.document.harmonised import SHADOW, harmonised_stack, without_harmonised
+from collage_studio.document.model import BlendMode, Document, Layer, LayerKind, Mask, Raster
+from collage_studio.writeback.leaves import leaves_of, visible_shares
+from collage_studio.writeback.stack import write_back
+
+SIZE = Size(40, 32)
+
+
+def soft_disc(side: int, colour: tuple[int, int, int]) -> Raster:
+    y, x = np.mgrid[0:side, 0:side] + 0.5
+    away = np.hypot(x - side / 2, y - side / 2)
+    alpha = np.clip((side / 2 - away) / 3, 0, 1)
+    pixels = np.empty((side, side, 4), np.uint8)
+    pixels[..., :3] = colour
+    pixels[..., 3] = np.rint(alpha * 255)
+    return Raster(pixels)
+
+
+def backdrop() -> Layer:
+    ramp = np.linspace(60, 200, SIZE.width)[None, :, None]
+    return Layer(
+        "room", "Room", raster=Raster.from_rgb(np.broadcast_to(ramp, (32, 40, 3)).astype(np.uint8))
+    )
+
+
+def layers(seed: int) -> tuple[Layer, ...]:
+    rng = np.random.default_rng(seed)
+    found = list[Layer]()
+    for index in range(int(rng.integers(1, 5))):
+        turn = Affine.rotation(float(rng.uniform(-40, 40)))
+        move = Affine.translation(*(float(v) for v in rng.uniform(-6, 26, 2)))
+        raster = soft_disc(int(rng.integers(8, 24)), tuple(int(v) for v in rng.integers(0, 256, 3)))
+        hole = np.full(raster.size.shape, 255, np.uint8)
+        hole[: raster.size.height // 3] = 90
+        layer = Layer(
+            f"disc-{index}",
+            f"Disc {index}",
+            raster=raster,
+            mask=Mask(hole) if rng.random() < 0.4 else None,
+            placement=move.after(turn),
+            opacity=float(rng.choice([1.0, 1.0, 0.6])),
+            blend=BlendMode(rng.choice([BlendMode.NORMAL, BlendMode.MULTIPLY])),
+            visible=bool(rng.random() < 0.85),
+        )
+        if rng.random() < 0.3:
+            layer = Layer(
+                f"group-{index}",
+                "Group",
+                LayerKind.GROUP,
+                placement=Affine.scaling(0.9),
+                opacity=0.8,
+                children=(layer,),
+            )
+        found.append(layer)
+    return tuple(found)
+
+
+def largest_error(document: Document, picture: np.ndarray) -> int:
+    made = composite_picture(harmonised_stack(write_back(document, picture)))
+    return int(np.abs(made.astype(int) - picture).max())
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10_000), with_room=st.booleans())
+def test_any_picture_is_recomposed_to_one_level(seed: int, with_room: bool):
+    room = (backdrop(),) if with_room else ()
+    document = Document(SIZE, (*room, *layers(seed)))
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 256, (*SIZE.shape, 3)).astype(np.uint8)
+    calm = np.broadcast_to(rng.integers(0, 256, 3).astype(np.uint8), noise.shape)
+    assert largest_error(document, noise) <= 1
+    assert largest_error(document, np.ascontiguousarray(calm)) <= 1
+
+
+def test_layers_keep_everything_but_their_harmonised_pixels():
+    document = Document(SIZE, (backdrop(), *layers(3)))
+    picture = np.full((*SIZE.shape, 3), 90, np.uint8)
+    written = write_back(document, picture)
+    plain = [
+        replace(a, harmonised=None, harmonised_placement=b.harmonised_placement, children=())
+        for a, b in zip(written.walk(), document.walk(), strict=True)
+    ]
+    assert plain == [replace(layer, children=()) for layer in document.walk()]
+
+
+def test_a_moved_layer_takes_its_harmonised_pixels_along():
+    disc = Layer(
+        "disc", "Disc", raster=soft_disc(16, (200, 30, 30)), placement=Affine.translation(4, 4)
+    )
+    document = Document(SIZE, (backdrop(), disc))
+    picture = composite_picture(document)
+    written = write_back(document, picture)
+    moved = written.layers[1]
+    moved = replace(moved, placement=Affine.translation(12, 0).after(moved.placement))
+    stack = written.with_layers(written.layers[0], moved)
+    expected = composite_picture(
+        document.with_layers(backdrop(), replace(disc, placement=moved.placement))
+    )
+    assert np.abs(composite_picture(harmonised_stack(stack)).astype(int) - expected).max() <= 3
+
+
+def test_a_shadow_on_the_ground_becomes_a_multiply_layer():
+    rng = np.random.default_rng(0)
+    floor = rng.integers(120, 200, (96, 96, 3)).astype(np.uint8)
+    ball = Layer(
+        "ball", "Ball", raster=soft_disc(30, (220, 40, 40)), placement=Affine.translation(30, 20)
+    )
+    document = Document(
+        Size(96, 96), (Layer("floor", "Floor", raster=Raster.from_rgb(floor)), ball)
+    )
+    y, x = np.mgrid[0:96, 0:96]
+    shade = 1 - 0.6 * np.exp(-(((x - 45) / 14) ** 2 + ((y - 56) / 6) ** 2))
+    lit = np.rint(composite_picture(document) * shade[..., None]).astype(np.uint8)
+    leaf = leaves_of(document)[2]
+    plain = composite_picture(document)[leaf.box.slices]
+    lit[leaf.box.slices] = np.where(leaf.alpha[..., None] > 0, plain, lit[leaf.box.slices])
+    written = write_back(document, lit)
+    shadow = next(layer for layer in written.beside if layer.id == SHADOW)
+    assert shadow.blend is BlendMode.MULTIPLY
+    cast = shadow.raster.pixels[..., 0] / 255
+    assert cast[58, 45] < 0.65
+    assert cast[5:15].mean() > 0.98
+    bare = written.layers[0].harmonised.pixels[..., :3]
+    assert np.abs(bare[55:62, 38:52].astype(float) - floor[55:62, 38:52]).mean() < 12
+
+
+def test_a_hidden_part_keeps_the_layers_own_detail_in_the_new_light():
+    rng = np.random.default_rng(1)
+    floor = rng.integers(40, 220, (64, 64, 3)).astype(np.uint8)
+    cover = Layer(
+        "cover",
+        "Cover",
+        raster=Raster.from_rgb(np.full((24, 24, 3), 250, np.uint8)),
+        placement=Affine.translation(20, 20),
+    )
+    document = Document(
+        Size(64, 64), (Layer("floor", "Floor", raster=Raster.from_rgb(floor)), cover)
+    )
+    dusk = np.rint(composite_picture(document) * np.array([0.8, 0.5, 0.4])).astype(np.uint8)
+    behind = write_back(document, dusk).layers[0].harmonised.pixels[20:44, 20:44, :3]
+    expected = floor[20:44, 20:44] * np.array([0.8, 0.5, 0.4])
+    assert np.abs(behind - expected).mean() < 12
+
+
+def test_shares_of_all_layers_add_up_to_one():
+    document = Document(SIZE, (backdrop(), *layers(5)))
+    leaves = leaves_of(document)
+    total = np.zeros(SIZE.shape)
+    for leaf, share in zip(leaves, visible_shares(leaves, SIZE.shape), strict=True):
+        total[leaf.box.slices] += share
+    assert np.abs(total - 1).max() < 1e-5
+
+
+def test_a_picture_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="The picture is 8 x 8 px, the canvas 40 x 32 px"):
+        write_back(Document(SIZE), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_taking_it_back_leaves_the_document_as_it_was():
+    document = Document(SIZE, (backdrop(), *layers(7)))
+    picture = np.full((*SIZE.shape, 3), 90, np.uint8)
+    assert without_harmonised(write_back(document, picture, "v")) == document
