@@ -60,7 +60,7 @@ class TrainConfig:
     decay_from: float = 0.65
     ema_decay: float = 0.995
     drop_caption: float = 0.1
-    from_paste: float = 0.55
+    from_paste: float = 0.35
     """Share of examples that start from the photobash."""
     grounded: float = 0.5
     """Share of examples whose words are read only where their layer is visible."""

@@ -18,6 +18,7 @@ Float = npt.NDArray[np.float32]
 _REGULAR = 4e-3
 """Contrast (variance of [0, 1] colours) below which a window's gain follows the whole layer's."""
 _LEAST_GAIN, _MOST_GAIN = 0.1, 4.0
+_SAMPLES = 256
 _ENOUGH = 0.05
 """Share of a window that must be visible for its own figures to count."""
 
@@ -50,6 +51,9 @@ def light_between(own: Float, lit: Float, weight: Float, sigma: float) -> Light:
 
 
 def _overall_gain(own: Float, lit: Float, weight: Float) -> Float:
+    # Every n-th pixel says enough about a whole layer.
+    step = max(1, max(weight.shape) // _SAMPLES)
+    own, lit, weight = (values[::step, ::step] for values in (own, lit, weight))
     total = max(float(weight.sum()), 1e-6)
     share = weight[..., None] / total
     mean_own, mean_lit = (own * share).sum((0, 1)), (lit * share).sum((0, 1))
