@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -324,4 +325,6 @@ def run_session(folder: Path, size: tuple[int, int] = (1440, 900)) -> dict[str, 
 
 
 if __name__ == "__main__":
+    # A person's own preferences and recovered documents have no part in this.
+    os.environ["COLLAGE_STUDIO_HOME"] = tempfile.mkdtemp(prefix="collage-studio-")
     print(json.dumps(run_session(Path(sys.argv[1])), indent=2))  # noqa: T201
