@@ -187,9 +187,11 @@ class Files:
 
         def work() -> str:
             # psd-tools takes a fifth of a second to import: too long for the program's start.
+            from collage_studio.app.writing_back import for_layered_file
             from collage_studio.formats.export import export_document
 
-            return export_document(document, path, options).sentence
+            given = for_layered_file(document, path)
+            return export_document(given, path, options).sentence
 
         def then(outcome: _Outcome) -> None:
             if outcome.trouble:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from collage_studio.app.editor import Editor
@@ -33,6 +34,12 @@ def written_back(document: Document) -> Document:
     from collage_studio.writeback.stack import write_back
 
     return write_back(document, to_8_bit(accepted.picture.pixels[..., :3]), accepted.id)
+
+
+def for_layered_file(document: Document, path: Path) -> Document:
+    """`document` as a layered file gets it: a PSD or PSB holds the harmonised pixels too."""
+    layered = path.suffix.lower() in {".psd", ".psb"}
+    return written_back(document) if layered and needs_write_back(document) else document
 
 
 def taken_over(document: Document, found: Document) -> Document:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collage_studio.app.reading import read_any
+from collage_studio.app.writing_back import for_layered_file
 from collage_studio.commands.console import BadUsage, say, say_json, warn
 from collage_studio.commands.importing import add_layout_argument, export_as_layout
 from collage_studio.commands.outputs import check_output
@@ -63,7 +64,7 @@ def export(args: argparse.Namespace) -> int:
         report = _export_layers(args, opened.document)
     else:
         options = ExportOptions(args.depth, args.background, args.before_after)
-        report = export_document(opened.document, out, options)
+        report = export_document(for_layered_file(opened.document, out), out, options)
     if args.json:
         say_json({"path": str(report.path), "bytes": report.bytes, "checked": report.checked})
     else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from collage_studio.app.writing_back import for_layered_file
 from collage_studio.commands.console import BadUsage, CommandFailed
 from collage_studio.document.edits import accept_variation, add_variations
 from collage_studio.document.model import Document, Variation
@@ -69,6 +70,6 @@ def write_variations(
         chosen = add_variations(document, [by_seed[seed] for seed in seeds])
         if len(seeds) == 1:
             chosen = accept_variation(chosen, by_seed[seeds[0]].id)
-        report = export_document(chosen, path)
+        report = export_document(for_layered_file(chosen, path), path)
         written.append(Written(path, seeds, report.bytes, report.sentence))
     return written

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from collage_studio.app.editor import Editor
-from collage_studio.app.writing_back import WriteBack, needs_write_back
+from collage_studio.app.writing_back import WriteBack, for_layered_file, needs_write_back
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import accept_variation, add_variations, remove_layers
 from collage_studio.document.geometry import Affine, Size
@@ -132,3 +133,9 @@ def test_a_saved_document_stays_saved():
     hands.finish()
     assert has_harmonised(editor.document)
     assert not editor.is_modified
+
+
+def test_a_psd_gets_the_harmonised_pixels_and_a_png_needs_none():
+    document = accept_variation(collage(), "v1")
+    assert has_harmonised(for_layered_file(document, Path("a.PSD")))
+    assert for_layered_file(document, Path("a.png")) is document
