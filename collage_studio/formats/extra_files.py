@@ -5,17 +5,14 @@ Nothing in the file is executed; pickles are refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+from collage_studio.formats.checkpoint import PICKLES, read_header
 from collage_studio.formats.errors import FormatError
 
-PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle"})
-_WIDEST_HEADER = 100 << 20
 _WIDTHS = {768: "Stable Diffusion 1", 1024: "Stable Diffusion 2", 2048: "SDXL"}
 _FLUX_WIDTH, _SD3_WIDTHS = 3072, (1536, 2432)
 _UNET_PARTS = ("down.blocks", "up.blocks", "mid.block", "put.blocks", "middle.block")
@@ -57,7 +54,7 @@ def inspect_extra(path: Path, kind: ExtraKind) -> ExtraFile:
         FormatError: it is gone, a pickle, damaged, or something else than `kind`.
     """
     weights = _weights(path, kind)
-    shapes = read_shapes(weights)
+    shapes = read_header(weights).shapes
     found = kind_of(shapes)
     if found is not kind:
         something = f"a {found}" if found else "something else"
@@ -92,29 +89,6 @@ def _weights(path: Path, kind: ExtraKind) -> Path:
 
 def _pickle(kind: ExtraKind) -> str:
     return f"This {kind} is a pickle, which can run code. Use its .safetensors version."
-
-
-def read_shapes(path: Path) -> Shapes:
-    """Names and shapes of the tensors in a .safetensors file.
-
-    Raises:
-        FormatError: the file is damaged or cut off.
-    """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= min(_WIDEST_HEADER, path.stat().st_size):
-                raise ValueError(length)
-            header: Any = json.loads(file.read(length))
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        ends = (int(entry["data_offsets"][1]) for entry in entries.values())
-        if max(ends, default=0) > path.stat().st_size - 8 - length:
-            raise ValueError("cut off")
-        return {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise FormatError(
-            f"{path.name} is damaged or not complete. Fetch it again or choose another."
-        ) from error
 
 
 def kind_of(shapes: Shapes) -> ExtraKind | None:

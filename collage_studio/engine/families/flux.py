@@ -9,16 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collage_studio.document.geometry import Rect, Size
+from collage_studio.document.geometry import Rect
 from collage_studio.engine.families.base import Conditioning, LearnedWords, ReadText, Vocabulary
-from collage_studio.engine.families.flow_schedule import flow_schedule
 from collage_studio.engine.families.parts import bytes_of, check_channels, settled
 from collage_studio.engine.families.text import ClipText, T5Text
 from collage_studio.engine.families.transformer import (
     PATCH,
     TransformerFamily,
     padded,
-    tokens_of,
 )
 from collage_studio.engine.memory import network_dtype, t5_dtype
 from collage_studio.engine.schedule import Schedule
@@ -40,6 +38,7 @@ class Flux(TransformerFamily):
     """
 
     name = "flux"
+    ends_at_step = True
     guidance_is_input = True
     takes_one_frame = True
 
@@ -104,18 +103,6 @@ class Flux(TransformerFamily):
         """Encode `text` to T5's rows (1, L, 4096) and CLIP's pooled vector."""
         rows, offsets, skipped = self._t5.read(text, learned)
         return ReadText(rows, offsets, skipped, self._clip.read(text, learned).pooled)
-
-    def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
-        """Levels of the flow scheduler, shifted by the size of the whole canvas."""
-        size = tokens_of(grid)
-        return flow_schedule(
-            sampler,
-            steps,
-            self.scheduler_config,
-            self.device,
-            tokens=size.width * size.height,
-            ends_at_step=True,
-        )
 
     def forward(
         self, x: Tensor, schedule: Schedule, index: int, conditioning: Conditioning

@@ -19,7 +19,6 @@ from collage_studio.engine.families.base import (
     ReadText,
     Vocabulary,
 )
-from collage_studio.engine.families.flow_schedule import flow_schedule
 from collage_studio.engine.families.parts import bytes_of, settled
 from collage_studio.engine.families.text import ClipText, Offsets, T5Text
 from collage_studio.engine.families.transformer import (
@@ -128,18 +127,6 @@ class StableDiffusion3(TransformerFamily):
         width = int(self.transformer.config.joint_attention_dim)
         rows = torch.zeros(1, self._t5_length, width, device=self.device)
         return rows, ((0, 0),) * self._t5_length, text
-
-    def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
-        """Levels of the flow scheduler; its shift is fixed in the published checkpoints."""
-        size = tokens_of(grid)
-        return flow_schedule(
-            sampler,
-            steps,
-            self.scheduler_config,
-            self.device,
-            tokens=size.width * size.height,
-            ends_at_step=False,
-        )
 
     def forward(
         self, x: Tensor, schedule: Schedule, index: int, conditioning: Conditioning

@@ -13,7 +13,7 @@ from torch.nn import functional
 from collage_studio.document.geometry import Size
 from collage_studio.engine.attention import AttentionEdit
 from collage_studio.engine.families.base import Encoded, Prediction
-from collage_studio.engine.families.flow_schedule import flow_estimates
+from collage_studio.engine.families.flow_schedule import flow_estimates, flow_schedule
 from collage_studio.engine.families.parts import Autoencoder, settled
 from collage_studio.engine.joint_processors import JointSites
 from collage_studio.engine.schedule import Schedule
@@ -27,6 +27,8 @@ class TransformerFamily:
 
     alignment = PATCH
     takes_one_frame = False
+    ends_at_step = False
+    """See `flow_schedule`."""
 
     def __init__(
         self,
@@ -57,6 +59,18 @@ class TransformerFamily:
     def decode(self, latent: Tensor) -> Tensor:
         """Pictures (B, 3, H, W), about [-1, 1], one after the other to save memory."""
         return self._autoencoder.decode(latent)
+
+    def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
+        """Levels of the flow scheduler; the checkpoint shifts them, some by the size of the canvas."""
+        size = tokens_of(grid)
+        return flow_schedule(
+            sampler,
+            steps,
+            self.scheduler_config,
+            self.device,
+            tokens=size.width * size.height,
+            ends_at_step=self.ends_at_step,
+        )
 
     def interpret(self, out: Tensor, x: Tensor, schedule: Schedule, index: int) -> Prediction:
         """The clean and the noise estimate behind the network's velocity."""
