@@ -61,7 +61,7 @@ class TransformerFamily:
         return self._autoencoder.decode(latent)
 
     def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
-        """Levels of the flow scheduler; the checkpoint shifts them, some by the size of the canvas."""
+        """Levels of the flow scheduler, which some checkpoints shift by the size of the canvas."""
         size = tokens_of(grid)
         return flow_schedule(
             sampler,
