@@ -11,7 +11,7 @@ from collage_studio.document.model import Document, LayerKind, RunSettings
 from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.families.base import Family
-from collage_studio.engine.looks import widths_of
+from collage_studio.engine.looks.tensors import widths_of
 from collage_studio.engine.plan import Masks, RunPlan
 from collage_studio.engine.text_plan import plan_text, shown_layers
 from collage_studio.engine.workspace import Workspace

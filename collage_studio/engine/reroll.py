@@ -21,7 +21,7 @@ from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import BadRequest, Picture, RerollRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import region_masks, workspace_of
-from collage_studio.engine.looks import widths_of
+from collage_studio.engine.looks.tensors import widths_of
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.text_plan import plan_text
 from collage_studio.engine.workspace import Floats

@@ -34,7 +34,7 @@ from collage_studio.engine.api import (
     describe_layers,
 )
 from collage_studio.engine.cancel import IsCancelled, Stopped, check, stoppable
-from collage_studio.engine.extras import Extras, ExtrasShelf
+from collage_studio.engine.extras.shelf import Extras, ExtrasShelf
 from collage_studio.engine.families.base import Encoded, Family, ReadText
 from collage_studio.engine.finish import (
     as_floats,
@@ -45,9 +45,9 @@ from collage_studio.engine.finish import (
     source_detail,
 )
 from collage_studio.engine.harmonise import plan_harmonise
-from collage_studio.engine.learning import learn
 from collage_studio.engine.loading.hub import fetch, is_cached, is_hub_id
-from collage_studio.engine.looks import learned_words, widths_of
+from collage_studio.engine.looks.learning import learn
+from collage_studio.engine.looks.tensors import learned_words, widths_of
 from collage_studio.engine.memory import (
     choose_device,
     explained_memory,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from collage_studio.document.looks import Look, fits
 from collage_studio.document.model import CaptionSpan, Document, Layer
-from collage_studio.engine.learned import placeholders
+from collage_studio.engine.looks.learned import placeholders
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,13 @@ from typing import Any
 import torch
 
 from collage_studio.document.geometry import Size
-from collage_studio.engine.attention import CrossAttentionControl, paper_strength
+from collage_studio.engine.attention.edits import CrossAttentionControl, paper_strength
 from collage_studio.engine.families.base import Frame, Guide, ReadText
 from collage_studio.engine.families.stable_diffusion import StableDiffusion
 from collage_studio.engine.guidance import predict
 from collage_studio.engine.memory import choose_device
 from collage_studio.engine.models import load_model
-from collage_studio.engine.regions import Region, RegionWeights
+from collage_studio.engine.regions.ownership import Region, RegionWeights
 
 LAYERS = (1, 8, 64)
 _TEXT_ROWS = 77

@@ -24,9 +24,9 @@ from collage_studio.document.looks import Look, LookRecipe, Vectors
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document, Layer, RunSettings
 from collage_studio.engine.api import HarmoniseRequest, LearnSettings, Picture, Produced
-from collage_studio.engine.look_views import cutout_of
+from collage_studio.engine.looks.textual_inversion import Course, Lesson
+from collage_studio.engine.looks.views import cutout_of
 from collage_studio.engine.runner import Engine
-from collage_studio.engine.textual_inversion import Course, Lesson
 from collage_studio.evaluate import diffusers_inversion
 from collage_studio.evaluate.collages import collage_of, object_id, with_noise
 from collage_studio.evaluate.metrics import appearance

@@ -26,7 +26,6 @@ from collage_studio.document.model import (
     LayerKind,
     RunSettings,
 )
-from collage_studio.engine.branches import Branch, Merger, Row, cost, rows_of
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.memory import choose_device
@@ -34,6 +33,7 @@ from collage_studio.engine.methods import noise_collage
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.models import load_model
 from collage_studio.engine.plan import RunPlan
+from collage_studio.engine.regions.branches import Branch, Merger, Row, cost, rows_of
 from collage_studio.engine.walking import enter
 
 COLUMNS, LINES = 4, 2

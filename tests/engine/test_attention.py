@@ -10,9 +10,9 @@ from diffusers.models.attention_processor import AttnProcessor2_0
 
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import RunSettings
-from collage_studio.engine.attention import CrossAttentionControl, paper_strength
-from collage_studio.engine.processors import UNetSites
-from collage_studio.engine.regions import Region, RegionWeights
+from collage_studio.engine.attention.edits import CrossAttentionControl, paper_strength
+from collage_studio.engine.attention.processors import UNetSites
+from collage_studio.engine.regions.ownership import Region, RegionWeights
 from tests.engine import tiny
 
 

@@ -19,8 +19,8 @@ from collage_studio.document.extras import ControlKind, Feature, why_not
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.model import RunSettings
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.control import Control, PlacedControl
-from collage_studio.engine.control_loading import flux_position_warning_ignored, load_control
+from collage_studio.engine.extras.control import Control, PlacedControl
+from collage_studio.engine.extras.control_loading import flux_position_warning_ignored, load_control
 from collage_studio.engine.families.base import Frame
 from collage_studio.engine.families.diffusion_schedule import stock_scheduler
 from collage_studio.engine.harmonise import plan_harmonise

@@ -22,10 +22,10 @@ from collage_studio.document.extras import (
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import Document, Layer, Mask, Raster, RunSettings
 from collage_studio.engine.api import BadRequest, HarmoniseRequest, Produced, RerollRequest, Started
-from collage_studio.engine.control_picture import control_picture, feathered
-from collage_studio.engine.edges import cutout_lines
+from collage_studio.engine.extras.control_picture import control_picture, feathered
+from collage_studio.engine.extras.edges import cutout_lines
 from collage_studio.engine.harmonise import plan_harmonise
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.regions.maps import network_of
 from collage_studio.engine.runner import Engine
 from tests.engine import scenes, tiny, tiny_extras, tiny_families
 

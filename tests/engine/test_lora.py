@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from collage_studio.document.extras import Feature, LoraUse, why_not
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.lora import LoraRegion, adapter_rows, loras, text_encoders_of
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.extras.lora import LoraRegion, adapter_rows, loras, text_encoders_of
+from collage_studio.engine.regions.maps import network_of
 from tests.engine import tiny, tiny_extras, tiny_families
 from tests.engine.tiny_extras import NAMES, answer, crop, told
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from collage_studio.document.extras import Feature, why_not
 from collage_studio.document.model import Mask, Raster
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.maps import network_of
-from collage_studio.engine.reference import CLIP_MEAN, Reference, cutout_square, shown
-from collage_studio.engine.reference_loading import load_reference
+from collage_studio.engine.extras.reference import CLIP_MEAN, Reference, cutout_square, shown
+from collage_studio.engine.extras.reference_loading import load_reference
+from collage_studio.engine.regions.maps import network_of
 from tests.engine import tiny, tiny_extras, tiny_families
 from tests.engine.tiny_extras import answer, told
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Caption, CaptionSpan, Document, Layer, LayerKind, LayerRef
-from collage_studio.engine.regions import Region, RegionWeights, halved, layer_tokens
+from collage_studio.engine.regions.ownership import Region, RegionWeights, halved, layer_tokens
 from collage_studio.engine.text_plan import plan_text, skipped_warning
 from tests.engine import tiny
 

@@ -22,7 +22,7 @@ from collage_studio.engine.api import (
     LearnSettings,
     Produced,
 )
-from collage_studio.engine.look_views import cutout_of, views_of
+from collage_studio.engine.looks.views import cutout_of, views_of
 from collage_studio.engine.runner import Engine
 from collage_studio.engine.text_plan import plan_text
 from tests.engine.scenes import cat_and_dog

@@ -8,7 +8,7 @@ import torch
 
 from collage_studio.engine.api import LearnSettings
 from collage_studio.engine.families.base import Family, LearnedWords
-from collage_studio.engine.textual_inversion import Course, Lesson, first_vectors
+from collage_studio.engine.looks.textual_inversion import Course, Lesson, first_vectors
 from tests.engine import tiny
 from tests.engine.tiny_families import PIPELINES, family_of
 

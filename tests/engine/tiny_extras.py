@@ -20,9 +20,9 @@ from collage_studio.document.model import (
     Raster,
     RunSettings,
 )
-from collage_studio.engine.control_loading import flux_position_warning_ignored
+from collage_studio.engine.extras.control_loading import flux_position_warning_ignored
 from collage_studio.engine.families.base import Attachment, Conditioning, Family, Frame
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.regions.maps import network_of
 from tests.engine import tiny_families
 
 WORDS, AVOID = "a cat on a dog", "blurry"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.engine.attention import AttentionEdit
+from collage_studio.engine.attention.edits import AttentionEdit
 from collage_studio.engine.schedule import Schedule
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from collage_studio.engine.families.base import LearnedWords, Vocabulary
-from collage_studio.engine.learned import overwritten
+from collage_studio.engine.looks.learned import overwritten
 
 Offsets = tuple[tuple[int, int], ...]
 

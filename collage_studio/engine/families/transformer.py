@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from collage_studio.document.geometry import Size
-from collage_studio.engine.attention import AttentionEdit
+from collage_studio.engine.attention.edits import AttentionEdit
+from collage_studio.engine.attention.joint_processors import JointSites
 from collage_studio.engine.families.base import Encoded, Prediction
 from collage_studio.engine.families.flow_schedule import flow_estimates, flow_schedule
 from collage_studio.engine.families.parts import Autoencoder, settled
-from collage_studio.engine.joint_processors import JointSites
 from collage_studio.engine.schedule import Schedule
 
 PATCH = 2

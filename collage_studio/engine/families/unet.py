@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from collage_studio.document.geometry import Size
 from collage_studio.engine.api import ModelUnavailable
-from collage_studio.engine.attention import AttentionEdit
+from collage_studio.engine.attention.edits import AttentionEdit
+from collage_studio.engine.attention.processors import UNetSites
 from collage_studio.engine.families.base import Conditioning, Encoded, Prediction
 from collage_studio.engine.families.diffusion_schedule import (
     diffusion_estimates,
     diffusion_schedule,
 )
 from collage_studio.engine.families.parts import Autoencoder, check_channels, settled
-from collage_studio.engine.processors import UNetSites
 from collage_studio.engine.schedule import Schedule
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from collage_studio.engine.attention import CrossAttentionControl, paper_strength
+from collage_studio.engine.attention.edits import CrossAttentionControl, paper_strength
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
 from collage_studio.engine.families.base import (
@@ -27,7 +27,7 @@ from collage_studio.engine.families.base import (
 )
 from collage_studio.engine.guidance import predict
 from collage_studio.engine.plan import RunPlan
-from collage_studio.engine.regions import Region, RegionWeights, layer_tokens
+from collage_studio.engine.regions.ownership import Region, RegionWeights, layer_tokens
 from collage_studio.engine.walking import Entry, enter, walk
 
 

@@ -16,23 +16,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from collage_studio.engine.attention import Site
+from collage_studio.engine.attention.edits import Site
+from collage_studio.engine.attention.range_attention import LayoutLevel, RangeControl
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
 from collage_studio.engine.families.base import Family, Frame, Guide, Prediction, ReadText
 from collage_studio.engine.guidance import predict
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.plan import RunPlan
-from collage_studio.engine.range_attention import LayoutLevel, RangeControl
-from collage_studio.engine.regions import layer_tokens
-from collage_studio.engine.schedule import Schedule
-from collage_studio.engine.segments import (
+from collage_studio.engine.regions.ownership import layer_tokens
+from collage_studio.engine.regions.segments import (
     Levels,
     Segment,
     assigned,
     find_segments,
     layout_warnings,
 )
+from collage_studio.engine.schedule import Schedule
 from collage_studio.engine.walking import Entry, enter, walk
 
 POWER, FLOW_POWER = 5, 3

@@ -17,7 +17,6 @@ from torch import Tensor
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.method_settings import MultiDiffusion
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.branches import Branch, Merger, Seen, add, rows_of, taken
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
 from collage_studio.engine.families.base import Family, Frame, Prediction, ReadText
@@ -25,7 +24,8 @@ from collage_studio.engine.guidance import true_scale
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.noise import CanvasNoise, keyed_generator
 from collage_studio.engine.plan import RunPlan
-from collage_studio.engine.segments import (
+from collage_studio.engine.regions.branches import Branch, Merger, Seen, add, rows_of, taken
+from collage_studio.engine.regions.segments import (
     Segment,
     find_segments,
     hard,
@@ -33,8 +33,8 @@ from collage_studio.engine.segments import (
     layout_warnings,
     worded_layers,
 )
+from collage_studio.engine.regions.windows import gaussian, views
 from collage_studio.engine.walking import Entry, enter, walk
-from collage_studio.engine.windows import gaussian, views
 
 _GROUNDS = 20
 _GROUND_CELLS = 8

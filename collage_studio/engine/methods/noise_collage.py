@@ -21,14 +21,14 @@ from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.method_settings import NoiseCollage
-from collage_studio.engine.branches import Branch, Merger, Row, rows_of
+from collage_studio.engine.attention.reading import MaskedReading, Reader, read_texts
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
 from collage_studio.engine.families.base import Family, Frame, Prediction
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.plan import RunPlan
-from collage_studio.engine.reading import MaskedReading, Reader, read_texts
-from collage_studio.engine.segments import (
+from collage_studio.engine.regions.branches import Branch, Merger, Row, rows_of
+from collage_studio.engine.regions.segments import (
     Levels,
     Segment,
     find_segments,
@@ -36,8 +36,8 @@ from collage_studio.engine.segments import (
     layout_warnings,
     worded_layers,
 )
+from collage_studio.engine.regions.windows import box_of, surrounded
 from collage_studio.engine.walking import Entry, enter, walk
-from collage_studio.engine.windows import box_of, surrounded
 
 
 @dataclass(frozen=True, slots=True, eq=False)

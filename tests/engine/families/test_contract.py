@@ -16,7 +16,7 @@ from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.model import CaptionSpan, RunSettings
-from collage_studio.engine.attention import CrossAttentionControl, Site
+from collage_studio.engine.attention.edits import CrossAttentionControl, Site
 from collage_studio.engine.cancel import Stopped, stoppable
 from collage_studio.engine.families.base import (
     Conditioning,
@@ -29,7 +29,7 @@ from collage_studio.engine.guidance import AVOID_SCALE
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.methods import collage_diffusion
 from collage_studio.engine.methods.collage_diffusion import Materials
-from collage_studio.engine.regions import Region, RegionWeights, layer_tokens
+from collage_studio.engine.regions.ownership import Region, RegionWeights, layer_tokens
 from tests.engine import tiny, tiny_families
 from tests.engine.test_stock_equality import AVOID, WORDS, canvas
 

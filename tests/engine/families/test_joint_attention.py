@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from collage_studio.engine.attention import CrossAttentionControl, Site
-from collage_studio.engine.joint_processors import joint_attention
-from collage_studio.engine.regions import Region, RegionWeights
+from collage_studio.engine.attention.edits import CrossAttentionControl, Site
+from collage_studio.engine.attention.joint_processors import joint_attention
+from collage_studio.engine.regions.ownership import Region, RegionWeights
 
 PIXELS, WORDS, SITE = 24, 150, Site("layer", 4, 6)
 

@@ -23,15 +23,15 @@ from collage_studio.engine.api import (
     RerollRequest,
     Started,
 )
-from collage_studio.engine.attention import Site
-from collage_studio.engine.branches import cost
+from collage_studio.engine.attention.edits import Site
+from collage_studio.engine.attention.joint_processors import joint_attention
+from collage_studio.engine.attention.reading import CAPTION, NOTHING, OWN, MaskedReading, Reader
 from collage_studio.engine.harmonise import plan_harmonise
-from collage_studio.engine.joint_processors import joint_attention
 from collage_studio.engine.methods.noise_collage import prepare, region_weights
-from collage_studio.engine.reading import CAPTION, NOTHING, OWN, MaskedReading, Reader
+from collage_studio.engine.regions.branches import cost
+from collage_studio.engine.regions.segments import Levels, assigned, find_segments, hard
 from collage_studio.engine.runner import Engine
 from collage_studio.engine.schedule import SAMPLERS
-from collage_studio.engine.segments import Levels, assigned, find_segments, hard
 from tests.engine import scenes, tiny
 from tests.engine.methods.layouts import SIDE, blank, cat_and_dog, materials_of, settings
 

@@ -15,10 +15,10 @@ from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import box_layer
 from collage_studio.document.method_settings import MultiDiffusion
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.branches import Branch, add, rows_of, taken
 from collage_studio.engine.families.base import Frame
 from collage_studio.engine.families.diffusion_schedule import stock_scheduler
-from collage_studio.engine.windows import gaussian, surrounded, views
+from collage_studio.engine.regions.branches import Branch, add, rows_of, taken
+from collage_studio.engine.regions.windows import gaussian, surrounded, views
 from tests.engine import tiny
 from tests.engine.methods.layouts import blank, latent, settings
 

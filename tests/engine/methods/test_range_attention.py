@@ -9,9 +9,13 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.profiler import ProfilerActivity, profile
 
-from collage_studio.engine.attention import Block, Site
-from collage_studio.engine.joint_processors import joint_attention
-from collage_studio.engine.range_attention import LayoutLevel, RangeControl, lerp_attention
+from collage_studio.engine.attention.edits import Block, Site
+from collage_studio.engine.attention.joint_processors import joint_attention
+from collage_studio.engine.attention.range_attention import (
+    LayoutLevel,
+    RangeControl,
+    lerp_attention,
+)
 
 
 def written_out(query, key, value, strength, member):

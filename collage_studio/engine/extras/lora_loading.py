@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.control_loading import inspected, misfit
+from collage_studio.engine.extras.control_loading import inspected, misfit
 from collage_studio.engine.families.base import Family
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.regions.maps import network_of
 from collage_studio.formats.extra_files import ExtraFile, ExtraKind
 
 _KOHYA_TEXTS = ("lora_te_", "lora_te1_", "lora_te2_", "lora_te3_")

@@ -15,7 +15,7 @@ from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from collage_studio.engine.attention import AttentionEdit, Block, Site, attended
+from collage_studio.engine.attention.edits import AttentionEdit, Block, Site, attended
 
 
 class SeenGrid:

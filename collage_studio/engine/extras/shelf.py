@@ -16,17 +16,17 @@ from collage_studio.document.extras import (
     why_not,
 )
 from collage_studio.document.model import Document, Layer, NextState
-from collage_studio.engine.control import Control
-from collage_studio.engine.control_loading import load_control
-from collage_studio.engine.control_picture import control_picture
+from collage_studio.engine.extras.control import Control
+from collage_studio.engine.extras.control_loading import load_control
+from collage_studio.engine.extras.control_picture import control_picture
+from collage_studio.engine.extras.lora import LoraRegion, loras
+from collage_studio.engine.extras.reference import Reference, References, cutout_square, shown
+from collage_studio.engine.extras.reference_loading import ReferenceAdapter, load_reference
 from collage_studio.engine.families.base import Attachment, Family, ReadText
-from collage_studio.engine.lora import LoraRegion, loras
-from collage_studio.engine.maps import network_of
 from collage_studio.engine.memory import explained_memory
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.recent import Recent
-from collage_studio.engine.reference import Reference, References, cutout_square, shown
-from collage_studio.engine.reference_loading import ReferenceAdapter, load_reference
+from collage_studio.engine.regions.maps import network_of
 
 
 @dataclass(frozen=True, slots=True)

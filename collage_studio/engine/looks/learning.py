@@ -14,8 +14,8 @@ from collage_studio.engine.api import (
 )
 from collage_studio.engine.cancel import IsCancelled, Stopped
 from collage_studio.engine.families.base import Family
-from collage_studio.engine.looks import lessons_of, look_of
-from collage_studio.engine.textual_inversion import Course, Learnt
+from collage_studio.engine.looks.tensors import lessons_of, look_of
+from collage_studio.engine.looks.textual_inversion import Course, Learnt
 
 KEEP_EVERY = 50
 """Steps after which a look that is still being learned is handed over."""

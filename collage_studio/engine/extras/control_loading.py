@@ -17,7 +17,7 @@ from collage_studio.document.extras import FAMILY_NAMES
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.families.parts import settled
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.regions.maps import network_of
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.extra_files import ExtraFile, ExtraKind, inspect_extra
 

@@ -22,9 +22,9 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from collage_studio.document.extras import LoraUse
+from collage_studio.engine.extras.lora_loading import load_adapter
 from collage_studio.engine.families.base import Attachment, Conditioning, Family, Frame
-from collage_studio.engine.lora_loading import load_adapter
-from collage_studio.engine.maps import MapLevels, network_of
+from collage_studio.engine.regions.maps import MapLevels, network_of
 
 _WORD_LAYERS = ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out", "context")
 """Parts of the names of layers that see only the words."""

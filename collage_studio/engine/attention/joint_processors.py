@@ -18,14 +18,14 @@ from diffusers.models.transformers.transformer_flux import FluxAttnProcessor
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from collage_studio.engine.attention import (
+from collage_studio.engine.attention.edits import (
     AttentionEdit,
     Block,
     Site,
     WordsControl,
     attended,
 )
-from collage_studio.engine.processors import SeenGrid, heads_of, replaced
+from collage_studio.engine.attention.processors import SeenGrid, heads_of, replaced
 
 
 class JointSites:

@@ -11,9 +11,9 @@ from collage_studio.document.looks import Look, LookRecipe, fits
 from collage_studio.document.model import Layer
 from collage_studio.engine.api import BadRequest, LearnRequest
 from collage_studio.engine.families.base import Family, LearnedWords
-from collage_studio.engine.look_views import cutout_of
+from collage_studio.engine.looks.textual_inversion import Learnt, Lesson
+from collage_studio.engine.looks.views import cutout_of
 from collage_studio.engine.text_plan import LookPlace
-from collage_studio.engine.textual_inversion import Learnt, Lesson
 
 
 def widths_of(family: Family) -> dict[str, int]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from collage_studio.document.geometry import Rect
 from collage_studio.engine.families.base import Family, Frame
-from collage_studio.engine.regions import halved
+from collage_studio.engine.regions.ownership import halved
 
 
 def network_of(family: Family) -> Any:

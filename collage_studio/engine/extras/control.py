@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from collage_studio.document.extras import ControlKind
-from collage_studio.engine.control_picture import ControlPicture
+from collage_studio.engine.extras.control_picture import ControlPicture
 from collage_studio.engine.families.base import Conditioning, Family, Frame
 from collage_studio.engine.families.flux import packed
 from collage_studio.engine.families.transformer import padded
-from collage_studio.engine.maps import MapLevels, cut, network_of
+from collage_studio.engine.regions.maps import MapLevels, cut, network_of
 from collage_studio.engine.workspace import Workspace
 
 UNION_MODES = {

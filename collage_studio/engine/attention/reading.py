@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from collage_studio.document.geometry import Rect
-from collage_studio.engine.attention import Site
+from collage_studio.engine.attention.edits import Site
 from collage_studio.engine.families.base import ReadText
 from collage_studio.engine.noise import keyed_generator
-from collage_studio.engine.segments import Levels, hard, picked
-from collage_studio.engine.windows import box_of
+from collage_studio.engine.regions.segments import Levels, hard, picked
+from collage_studio.engine.regions.windows import box_of
 
 OWN, CAPTION, NOTHING = 0, 1, 2
 

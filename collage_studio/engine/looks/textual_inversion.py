@@ -25,8 +25,8 @@ from collage_studio.engine.families.base import (
     LearnedWords,
     ReadText,
 )
-from collage_studio.engine.learned import placeholders
-from collage_studio.engine.look_views import View, views_of
+from collage_studio.engine.looks.learned import placeholders
+from collage_studio.engine.looks.views import View, views_of
 from collage_studio.engine.memory import explained_memory, release
 from collage_studio.engine.schedule import LEAST_SIGNAL, Schedule
 

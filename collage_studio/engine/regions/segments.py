@@ -17,7 +17,7 @@ from collage_studio.document.geometry import Rect
 from collage_studio.document.layouts import own_masks
 from collage_studio.document.model import Document, Layer, LayerKind
 from collage_studio.engine.plan import Masks, RunPlan
-from collage_studio.engine.regions import halved, keep_small
+from collage_studio.engine.regions.ownership import halved, keep_small
 from collage_studio.engine.text_plan import listed, shown_layers
 from collage_studio.engine.workspace import Floats, Workspace
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 from collage_studio.document.model import Mask, Raster
+from collage_studio.engine.extras.reference_loading import ReferenceAdapter
 from collage_studio.engine.families.base import Conditioning, Frame, ReadText
-from collage_studio.engine.maps import MapLevels
-from collage_studio.engine.reference_loading import ReferenceAdapter
+from collage_studio.engine.regions.maps import MapLevels
 from collage_studio.engine.workspace import Floats
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from collage_studio.engine.attention import Block, Site
+from collage_studio.engine.attention.edits import Block, Site
 
 _LEAST_SCRATCH = 2**20
 _GPU_SCRATCH = 2**28

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from collage_studio.document.extras import Feature, why_not
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.control_loading import inspected, misfit
+from collage_studio.engine.extras.control_loading import inspected, misfit
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.families.parts import settled
-from collage_studio.engine.maps import network_of
+from collage_studio.engine.regions.maps import network_of
 from collage_studio.formats.extra_files import ExtraFile, ExtraKind
 
 _ENCODER_PLACES = ("image_encoder", "../image_encoder", "../models/image_encoder")

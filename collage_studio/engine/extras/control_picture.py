@@ -17,7 +17,7 @@ from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, Mask, Raster
 from collage_studio.document.placing import Placed, mask_source, picture_source
 from collage_studio.document.tree import nodes
-from collage_studio.engine.edges import cutout_lines, shrink_of
+from collage_studio.engine.extras.edges import cutout_lines, shrink_of
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.workspace import Floats, Workspace
 

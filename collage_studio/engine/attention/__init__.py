@@ -1,0 +1,1 @@
+"""How a network attends: edits as data, and the processors that apply them."""

@@ -1,0 +1,1 @@
+"""What a person adds to a run: ControlNets, LoRAs and reference pictures."""

@@ -1,0 +1,1 @@
+"""Learned looks: textual inversion and its vectors inside a text."""

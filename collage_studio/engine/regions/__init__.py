@@ -1,0 +1,1 @@
+"""What lies where: masks, segments, windows and predictions merged by weight."""
