@@ -28,11 +28,15 @@ COMMANDS = (
     "cutout",
     "starter",
     "evaluate",
+    "train",
+    "rich-context",
 )
 _DELEGATED = {
     "cutout": ("collage_studio.commands.cutout", "cut an object out of a picture"),
     "starter": ("collage_studio.starter.cli", "the bundled model: train it, sample from it"),
     "evaluate": ("collage_studio.evaluate.cli", "measure methods on collages with a known truth"),
+    "rich-context": ("collage_studio.commands.rich_context", "convert published layout adapters"),
+    "train": ("collage_studio.commands.training", "train an adapter that reads layouts"),
 }
 
 

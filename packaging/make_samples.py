@@ -9,15 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    LayerRef,
-    Raster,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.collage_file import save_collage
 from collage_studio.resources_dir import resources_path
 from collage_studio.starter.render import render_background

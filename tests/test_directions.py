@@ -36,6 +36,7 @@ sys.exit(f"{package} loads {{', '.join(loaded)}}" if loaded else 0)
         ("collage_studio.cli", TORCH + QT),
         ("collage_studio.ui", TORCH),
         ("collage_studio.engine", QT),
+        ("collage_studio.training", QT),
     ],
 )
 def test_a_fresh_interpreter_loads_nothing_forbidden(package: str, forbidden: tuple[str, ...]):

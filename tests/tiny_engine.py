@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from collage_studio.document.compositing import composite_picture
-from collage_studio.document.model import Recipe
+from collage_studio.document.recipe import Recipe
 from collage_studio.engine.api import (
     Cancelled,
     Event,

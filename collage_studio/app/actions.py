@@ -30,6 +30,7 @@ REASONS = {
     "variations": "There are no variations yet",
     "variation_shown": "Choose a variation in the strip",
     "harmonised": "Harmonise the collage first",
+    "accepted": "Accept a variation first",
     "changed": "Nothing changed since the accepted picture was made",
     "modified": "Everything is saved",
 }
@@ -117,6 +118,7 @@ _LAYER = (
     _action("layer.add_box", "Layout box", "Layer", "Ctrl+B", "A place with a text and no picture: the model draws it there.", icon="layout"),
     _action("layer.group", "Group", "Layer", "Ctrl+G", "Puts the layers into one group.", icon="group", needs="selection"),
     _action("layer.ungroup", "Ungroup", "Layer", "Ctrl+Shift+G", "Takes the layers out of their group.", needs="group_selected"),
+    _action("layer.clip", "Clip to layer below", "Layer", "Ctrl+Alt+G", "Shows the layer only where the one below it shows; again frees it.", icon="clip", needs="selection unlocked"),
     _action("layer.raise", "Raise", "Layer/Order", "Ctrl+]", "One place further to the front.", needs="one_selected"),
     _action("layer.lower", "Lower", "Layer/Order", "Ctrl+[", "One place further to the back.", needs="one_selected"),
     _action("layer.to_front", "To front", "Layer/Order", "Ctrl+Shift+]", "In front of all others.", needs="one_selected"),
@@ -138,6 +140,7 @@ _LAYER = (
     _action("layer.keep", "Keep", "Layer/Next run", "Alt+0", "These pixels stay exactly as they are.", icon="keep", needs="selection"),
     _action("layer.harmonise", "Harmonise", "Layer/Next run", "", "The next run fits this layer to the rest.", icon="harmonise", needs="selection"),
     _action("layer.reroll", "Re-roll", "Layer/Next run", "Shift+R", "The next run makes this layer anew, nothing else.", icon="reroll", needs="selection"),
+    _action("layer.fill_behind", "Fill behind", "Layer", "", "Paints what this layer hides, so that moving it leaves no hole.", icon="fill", needs="selection accepted"),
     _action("layer.learn", "Learn look", "Layer", "", "Teaches the model this cutout, so it stays itself at higher noise.", icon="learn", needs="selection"),
     _action("layer.noise_less", "Noise − 5", "Layer/Noise", "Alt+Left", "Keeps more of the pixels.", needs="selection"),
     _action("layer.noise_more", "Noise + 5", "Layer/Noise", "Alt+Right", "Lets the model repaint more.", needs="selection"),
@@ -188,6 +191,7 @@ _OPACITY = tuple(
 _RUNS = (
     _action("harmonise.run", "Harmonise", "Harmonise", "Ctrl+Return", "Fits light, colour and shadow of all layers. Objects stay in place.", icon="harmonise"),
     _action("harmonise.changed", "Harmonise what changed", "Harmonise", "Ctrl+Alt+Return", "Only layers that changed and the places they left. The rest stays to the bit.", icon="stale", needs="changed"),
+    _action("harmonise.fill_behind", "Fill behind everything", "Harmonise", "", "Paints what layers hide of each other and of the background.", icon="fill", needs="accepted"),
     _action("harmonise.reroll_now", "Re-roll now", "Harmonise", "Ctrl+Shift+Return", "New seeds for this layer. Every other pixel stays identical.", icon="reroll", needs="selection"),
     _action("harmonise.reroll_original", "Re-roll from the cutout", "Harmonise/Re-roll from", "", "Starts from the picture you put in.", icon="reroll", needs="selection"),
     _action("harmonise.reroll_noise", "Re-roll from noise", "Harmonise/Re-roll from", "", "Starts from nothing but the text.", icon="reroll", needs="selection"),
@@ -267,6 +271,7 @@ def states_of(
         "variations": bool(document.variations),
         "variation_shown": any(item.id == shown_variation for item in document.variations),
         "harmonised": bool(document.variations) or document.accepted is not None,
+        "accepted": document.accepted is not None,
         "changed": bool(what_changed(document)),
         "modified": modified,
     }

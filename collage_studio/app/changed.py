@@ -14,16 +14,9 @@ from collage_studio.app.requests import lean
 from collage_studio.app.stale import MOVED, stale_layers, what_changed
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.harmonised import harmonised_stack
-from collage_studio.document.model import (
-    Document,
-    Layer,
-    Mask,
-    Raster,
-    RunSettings,
-    Start,
-    Variation,
-)
+from collage_studio.document.model import Document, Layer, Mask, Raster, Variation
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import RunSettings, Start
 from collage_studio.document.tree import mapped
 from collage_studio.engine.api import Picture, RerollRequest, describe_look
 

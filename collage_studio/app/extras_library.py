@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collage_studio.app.settings import PreferencesStore
-from collage_studio.document.extras import Feature, why_not
+from collage_studio.document.extras import STARTER_CONTROL, Feature, why_not
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.extra_files import ExtraKind, inspect_extra
+from collage_studio.resources_dir import resources_path
 
 FAMILY_KEYS = {
     "Starter": "stable_diffusion",
@@ -37,7 +38,7 @@ class ExtraInfo:
     """One file of the library.
 
     Args:
-        path: absolute.
+        path: absolute, or `STARTER_CONTROL` for the bundled control model.
         family: as the model library names it; empty if the file does not tell.
         note: why it cannot be used; empty if it can.
     """
@@ -60,15 +61,17 @@ class ExtrasLibrary:
         self._known: dict[tuple[str, ExtraKind], ExtraInfo] = {}
 
     def files(self, kind: ExtraKind) -> tuple[ExtraInfo, ...]:
-        """What was added, in that order."""
+        """The bundled one if there is one, then what was added, in that order."""
         paths: tuple[str, ...] = getattr(self._store.current, _PREFERENCE[kind])
-        return tuple(self.find(path, kind) for path in paths)
+        bundled = (STARTER_CONTROL,) if kind is ExtraKind.CONTROL else ()
+        return tuple(self.find(path, kind) for path in (*bundled, *paths))
 
     def find(self, path: str, kind: ExtraKind) -> ExtraInfo:
         """What is known of a file, also of one that nobody added."""
         key = path, kind
         if key not in self._known:
-            self._known[key] = _info(Path(path), kind)
+            is_bundled = key == (STARTER_CONTROL, ExtraKind.CONTROL)
+            self._known[key] = _bundled() if is_bundled else _info(Path(path), kind)
         return self._known[key]
 
     def add(self, path: Path, kind: ExtraKind) -> ExtraInfo:
@@ -93,6 +96,12 @@ class ExtrasLibrary:
 def reason_against(kind: ExtraKind, model_family: str) -> str:
     """Why no such file can go with models of this family; empty if some can."""
     return why_not(FAMILY_KEYS.get(model_family, ""), FEATURES[kind])
+
+
+def _bundled() -> ExtraInfo:
+    """The control model that comes with the starter."""
+    found = _info(resources_path("starter", "control"), ExtraKind.CONTROL)
+    return replace(found, path=STARTER_CONTROL, name="Starter's edges", family="Starter")
 
 
 def _info(path: Path, kind: ExtraKind) -> ExtraInfo:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from collage_studio.app.requests import lean
 from collage_studio.app.stale import stale_layers
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, Mask, Raster, RunSettings, Variation
+from collage_studio.document.model import Document, Layer, Mask, Raster, Variation
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Picture, RerollRequest
 
 Floats = npt.NDArray[np.float32]

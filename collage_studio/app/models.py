@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from collage_studio.app.checkpoints import ModelRefused, inspect
 from collage_studio.app.settings import PreferencesStore
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
+from collage_studio.engine.api import EngineError
 from collage_studio.formats.errors import size_text
 from collage_studio.resources_dir import resources_path
 
 STARTER = "starter"
+_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
+
 CHECKPOINT_GUIDANCE = 7.5
 """What Stable Diffusion checkpoints are usually run with."""
 
@@ -24,7 +28,19 @@ def usual_guidance(model: str) -> float:
     """The guidance a model is run with unless the person chose another."""
     if model == STARTER:
         return RunSettings().guidance
-    return FAMILY_GUIDANCE.get(_family(model), CHECKPOINT_GUIDANCE)
+    return FAMILY_GUIDANCE.get(_family(_place(model)), CHECKPOINT_GUIDANCE)
+
+
+def _place(model: str) -> str:
+    """Where a model lies; a hub id that was not fetched stays itself."""
+    if not is_hub_name(model):
+        return model
+    from collage_studio.engine.loading.hub import cached_folder
+
+    try:
+        return str(cached_folder(model))
+    except EngineError:
+        return model
 
 
 @lru_cache(maxsize=64)
@@ -51,9 +67,10 @@ class ModelInfo:
     """One line of the library.
 
     Args:
-        id: what `RunSettings.model` says: "starter" or an absolute path.
+        id: what `RunSettings.model` says: "starter", an absolute path or a hub id.
         note: what it can draw, or why it cannot be used.
         is_available: whether a run with it can start.
+        is_remote: it can be fetched from the hub.
     """
 
     id: str
@@ -62,6 +79,7 @@ class ModelInfo:
     bytes: int = 0
     note: str = ""
     is_available: bool = True
+    is_remote: bool = False
 
     @property
     def size(self) -> str:
@@ -77,13 +95,15 @@ class ModelLibrary:
     @property
     def models(self) -> tuple[ModelInfo, ...]:
         """The Starter, then the user's own in the order they were added."""
-        added = (_info(Path(text)) for text in self._store.current.models)
+        added = (self.find(text) for text in self._store.current.models)
         return (starter_info(), *added)
 
     def find(self, model_id: str) -> ModelInfo:
         """The line for `model_id`; a path nobody added is inspected too."""
         if model_id == STARTER:
             return starter_info()
+        if is_hub_name(model_id):
+            return _hub_info(model_id)
         return _info(Path(model_id))
 
     def add(self, path: Path) -> ModelInfo:
@@ -100,10 +120,39 @@ class ModelLibrary:
         self._store.update(models=(*kept, str(path)))
         return _info(path)
 
+    def has_agreed(self, name: str) -> bool:
+        """Whether the person has allowed this hub id to be fetched."""
+        return name in self._store.current.hub_agreed
+
+    def agree(self, name: str) -> ModelInfo:
+        """Remember that a hub id may be fetched, and list it."""
+        now = self._store.current
+        models = tuple(dict.fromkeys((*now.models, name)))
+        agreed = tuple(dict.fromkeys((*now.hub_agreed, name)))
+        self._store.update(models=models, hub_agreed=agreed)
+        return self.find(name)
+
     def remove(self, model_id: str) -> None:
         """Forget a model; its files stay."""
         kept = tuple(text for text in self._store.current.models if text != model_id)
         self._store.update(models=kept)
+
+
+def is_hub_name(model_id: str) -> bool:
+    """Whether a model is named by a hub id, "owner/name", rather than by a path."""
+    return _HUB_NAME.fullmatch(model_id) is not None and not Path(model_id).exists()
+
+
+def _hub_info(name: str) -> ModelInfo:
+    # The hub's library takes a while to import, and few ask for it.
+    from collage_studio.engine.loading.hub import cached_folder, host
+
+    try:
+        folder = cached_folder(name)
+    except EngineError:
+        note = f"Not on this computer yet; {host()} has it."
+        return ModelInfo(name, name, "", note=note, is_available=False, is_remote=True)
+    return replace(_info(folder), id=name, name=name)
 
 
 def starter_info() -> ModelInfo:

@@ -12,18 +12,12 @@ import numpy as np
 
 from collage_studio.app.settings import Preferences
 from collage_studio.document.method_settings import NAMES
-from collage_studio.document.model import (
-    Document,
-    LayerKind,
-    Raster,
-    Recipe,
-    RunSettings,
-    Start,
-    Variation,
-    new_id,
-)
+from collage_studio.document.model import Document, LayerKind, Raster, Variation, new_id
 from collage_studio.document.noise_map import run_layers
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 from collage_studio.engine.api import (
+    FetchRequest,
+    FillRequest,
     HarmoniseRequest,
     LearnRequest,
     Picture,
@@ -88,8 +82,12 @@ def smaller(settings: RunSettings, document: Document) -> RunSettings:
 
 def title_of(request: Request) -> str:
     """What the queue calls this run."""
+    if isinstance(request, FetchRequest):
+        return f"Fetch {request.model}"
     if isinstance(request, LearnRequest):
         return _learn_title(request)
+    if isinstance(request, FillRequest):
+        return _fill_title(request)
     if isinstance(request, HarmoniseRequest):
         method = request.settings.method
         is_usual = method == request.document.settings.method
@@ -109,6 +107,14 @@ def _learn_title(request: LearnRequest) -> str:
         return f"Learn {len(request.layer_ids)} looks"
     layer = request.document.find(request.layer_ids[0])
     return f"Learn look of {layer.name}" if layer else "Learn look"
+
+
+def _fill_title(request: FillRequest) -> str:
+    if len(request.layer_ids) != 1:
+        count = len(request.layer_ids)
+        return f"Fill behind {count} layers" if count else "Fill behind everything"
+    layer = request.document.find(request.layer_ids[0])
+    return f"Fill behind {layer.name}" if layer else "Fill behind"
 
 
 def next_run(document: Document, others: Iterable[int] = ()) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from collage_studio.app.changed import changed_request, reason_against_changed
 from collage_studio.app.editor import Editor
+from collage_studio.app.filling import NOTHING, Fillings, fill_request, reason_against_filling
 from collage_studio.app.learning import Lessons, again, go_on_request
 from collage_studio.app.looks import learn_request, reason_against_learning
 from collage_studio.app.matrix import mix_request, reason_against_taking
@@ -27,14 +28,20 @@ from collage_studio.document.announcer import Announcer
 from collage_studio.document.edits import accept_variation, add_variations, drop_variation
 from collage_studio.document.looks import Look
 from collage_studio.document.method_settings import NAMES
-from collage_studio.document.model import Start, Variation
+from collage_studio.document.model import Document, Variation
+from collage_studio.document.recipe import Start
 from collage_studio.engine.api import (
     Cancelled,
     Event,
     Failed,
+    FetchRequest,
+    Filled,
+    FillRequest,
+    Finished,
     Learned,
     LearnRequest,
     LearnSettings,
+    PictureRequest,
     Previewed,
     Produced,
     Request,
@@ -45,6 +52,7 @@ from collage_studio.jobs.board import Job, JobBoard, JobState
 _BUTTONS: dict[str, tuple[tuple[str, str], ...]] = {
     "retry": (("Run again", "harmonise.retry"),),
     "retry_smaller": (("Retry smaller", "harmonise.retry_smaller"),),
+    "fetch_model": (("Download", "harmonise.fetch_model"), ("Use Starter", "harmonise.starter")),
     "choose_model": (("Find file", "harmonise.choose_model"), ("Use Starter", "harmonise.starter")),
 }
 
@@ -91,7 +99,9 @@ class RunController:
         self.produced: Announcer[Variation] = Announcer()
         self.notice: Announcer[Notice] = Announcer()
         self.learned: Announcer[Look] = Announcer()
+        self.fetched: Announcer[str] = Announcer()
         self._lessons = Lessons(editor, self.learned.announce)
+        self._fillings = Fillings(editor)
         self._subscriptions = (
             board.changed.subscribe(self.job_changed.announce),
             editor.replaced.subscribe(lambda _document: self.abandon()),
@@ -156,6 +166,24 @@ class RunController:
         takes = dict.fromkeys(layer_ids, source)
         self._prepare(submit, lambda: mix_request(document, takes, base, seeds))
 
+    def fill_behind(
+        self,
+        layer_ids: Sequence[str] = (),
+        before: Document | None = None,
+        submit: Submit = at_once,
+    ) -> None:
+        """Queue painting what these layers hide, or what any layer hides if none are named.
+
+        Args:
+            before: as in `app.filling.as_accepted`.
+        """
+        document, ids = self._editor.document, tuple(layer_ids)
+        if reason := reason_against_filling(document):
+            self._tell(reason)
+            return
+        seed = self._seeds(None)[0]
+        self._prepare(submit, lambda: fill_request(document, ids, seed, before), NOTHING)
+
     def compare_methods(self, methods: Sequence[str] = tuple(NAMES)) -> list[Job]:
         """Queue one run for each method with the same seeds; all join one row of the strip."""
         document = self._editor.document
@@ -188,10 +216,19 @@ class RunController:
         request = go_on_request(document, ids, LearnSettings().vectors)
         return self._queue(request) if ids else None
 
+    def fetch(self, model: str) -> Job:
+        """Queue fetching a model from the hub, which the person has agreed to.
+
+        One that is being fetched already, or waits to be, is not queued twice.
+        """
+        request = FetchRequest(model)
+        under_way = (job for job in self._board.jobs if job.request == request and not job.is_over)
+        return next(under_way, None) or self._queue(request)
+
     def more_seeds(self) -> Job | None:
         """Queue the newest run's recipe with new seeds; its variations join the same run."""
         job = self._newest()
-        if job is None or isinstance(job.request, LearnRequest):
+        if job is None or not isinstance(job.request, PictureRequest):
             return self.harmonise()
         used = [
             other.seeds
@@ -219,7 +256,7 @@ class RunController:
         request = job.request
         if isinstance(request, LearnRequest):
             request = again(request, self._editor.document)
-        elif smaller_size:
+        elif smaller_size and isinstance(request, PictureRequest):
             request = replace(request, settings=smaller(request.settings, request.document))
         job = self._board.retry(job.id, request)
         self.dispatch()
@@ -246,7 +283,8 @@ class RunController:
         self.previews.clear()
         self._runs.clear()
         self._lessons.forget()
-        if running is not None:
+        self._fillings.forget()
+        if running is not None and not running.is_fetch:
             self._engine.cancel(running.id)
 
     def dispatch(self) -> None:
@@ -270,6 +308,10 @@ class RunController:
                 self._take_picture(job, event)
             case Learned():
                 self._lessons.take(job_id, event)
+            case Filled():
+                self._fillings.take(job_id, event)
+            case Finished() if isinstance(job.request, FillRequest):
+                self._fillings.apply(job_id, job.request)
             case Started(warnings=warnings):
                 for warning in warnings:
                     self.notice.announce(Notice(warning, "warn", key=warning))
@@ -280,13 +322,25 @@ class RunController:
         job = self._board.find(job_id)
         if job is not None and job.is_over:
             self._end(job_id)
+            if job.state is JobState.DONE and isinstance(job.request, FetchRequest):
+                self.fetched.announce(job.request.model)
 
-    def _prepare(self, submit: Submit, make: Callable[[], Request]) -> None:
-        """Queue the request that `make` works out, unless another document was opened meanwhile."""
+    def _prepare(
+        self, submit: Submit, make: Callable[[], Request | None], otherwise: str = ""
+    ) -> None:
+        """Queue the request that `make` works out, unless another document was opened meanwhile.
+
+        Args:
+            otherwise: what to say where there is none.
+        """
         opened = self._opened
 
-        def arrived(request: Request) -> None:
-            if opened == self._opened:
+        def arrived(request: Request | None) -> None:
+            if opened != self._opened:
+                return
+            if request is None:
+                self._tell(otherwise)
+            else:
                 self._queue(request)
 
         submit(make, arrived)
@@ -303,7 +357,7 @@ class RunController:
         if (height, width) != self._editor.document.size.shape:
             self._tell("The canvas has a new size, so this variation was left out. Run it again.")
             return
-        if isinstance(job.request, LearnRequest):
+        if not isinstance(job.request, PictureRequest):
             return
         variation = variation_of(event, self._run_of(job), job.request)
         self._editor.apply(
@@ -326,6 +380,7 @@ class RunController:
         for key in [key for key in self.previews if key[0] == job_id]:
             del self.previews[key]
         self._lessons.apply(job_id)
+        self._fillings.drop(job_id)
         self._editor.seal()
         self.dispatch()
 
@@ -333,7 +388,7 @@ class RunController:
         return new_seeds(self._preferences()) if seeds is None else tuple(seeds)
 
     def _newest(self) -> Job | None:
-        made = [job for job in self._board.jobs if not job.is_learning]
+        made = [job for job in self._board.jobs if isinstance(job.request, PictureRequest)]
         return max(made, key=lambda job: job.created, default=None)
 
     def _last_failed(self) -> Job | None:

@@ -17,6 +17,7 @@ from collage_studio.document.announcer import Announcer
 _HOME_VARIABLE = "COLLAGE_STUDIO_HOME"
 _THEMES = ("dark", "light", "system")
 _SEED_MODES = ("new", "fixed")
+_PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 
 def config_dir() -> Path:
@@ -45,8 +46,11 @@ class Preferences:
         seeds: "new" draws seeds for each run, "fixed" starts at `first_seed` every time.
         recent: absolute paths, newest first.
         folders: last folder by purpose: "open", "save", "export", "add".
-        models: paths of models the user added.
+        precision: of networks: "auto", "fp32", "fp16" or "bf16".
+        models: paths or hub ids of models the user added.
+        hub_agreed: hub ids that the user agreed to download.
         control_models, loras, reference_models: paths of further files the user added.
+        segmenter: the encoder's and the decoder's file of Pick by clicks; empty = none chosen.
         hints_seen: keys of one-time hints that were used or closed.
         window: geometry and folds, opaque to all but the window.
     """
@@ -56,15 +60,18 @@ class Preferences:
     first_seed: int = 1
     theme: str = "dark"
     device: str = "auto"
+    precision: str = "auto"
     snap: bool = True
     layer_bar: bool = True
     autosave_seconds: int = 60
     recent: tuple[str, ...] = ()
     folders: Mapping[str, str] = field(default_factory=dict[str, str])
     models: tuple[str, ...] = ()
+    hub_agreed: tuple[str, ...] = ()
     control_models: tuple[str, ...] = ()
     loras: tuple[str, ...] = ()
     reference_models: tuple[str, ...] = ()
+    segmenter: tuple[str, ...] = ()
     hints_seen: tuple[str, ...] = ()
     window: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -75,6 +82,8 @@ class Preferences:
             raise ValueError(f"Seeds are {' or '.join(_SEED_MODES)}, got {self.seeds!r}.")
         if self.theme not in _THEMES:
             raise ValueError(f"The theme is one of {', '.join(_THEMES)}, got {self.theme!r}.")
+        if self.precision not in _PRECISIONS:
+            raise ValueError(f"Precision is one of {', '.join(_PRECISIONS)}.")
         if not 5 <= self.autosave_seconds <= 3600:
             raise ValueError(f"Autosave takes 5 to 3600 s, got {self.autosave_seconds}.")
 

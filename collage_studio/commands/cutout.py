@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.app.settings import config_dir
-from collage_studio.commands.console import CommandFailed, say, warn
+from collage_studio.commands.console import CommandFailed, say, say_json, warn
 from collage_studio.cutout.edges import decontaminate, feather, grow
 from collage_studio.cutout.matting import rematte
 from collage_studio.cutout.rembg_models import (
@@ -71,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--feather", type=float, default=0.0, help="px over which the edge is softened")
     add("--keep-fringe", action="store_true", help="leave the backdrop's colour in the edge")
     add("--alpha-only", action="store_true", help="write the alpha as a grey picture")
+    add("--json", action="store_true", help="say the outcome as JSON")
 
 
 def parse_stroke(text: str) -> tuple[tuple[float, float], ...]:
@@ -91,17 +92,21 @@ def parse_stroke(text: str) -> tuple[tuple[float, float], ...]:
 def run(args: argparse.Namespace) -> int:
     """Do what the parsed command line says; returns the exit status."""
     try:
-        return _list() if args.list else _cut(args)
+        return _list(as_json=args.json) if args.list else _cut(args)
     except (CutoutError, FormatError, CommandFailed) as error:
         warn(str(error))
         return error.exit_code if isinstance(error, CommandFailed) else 1
 
 
-def _list() -> int:
+def _list(*, as_json: bool) -> int:
     folder = models_folder(config_dir())
+    there = {model.name: is_there(model, folder) for model in MODELS}
+    if as_json:
+        say_json([{"name": name, "downloaded": is_here} for name, is_here in there.items()])
+        return 0
     for model in MODELS:
-        there = "downloaded" if is_there(model, folder) else "not downloaded"
-        say(f"{model.name}: {model.purpose}. {model.terms}, {there}.")
+        state = "downloaded" if there[model.name] else "not downloaded"
+        say(f"{model.name}: {model.purpose}. {model.terms}, {state}.")
     return 0
 
 
@@ -121,6 +126,9 @@ def _cut(args: argparse.Namespace) -> int:
     else:
         _write(args.out, _with_alpha(picture, alpha, clean=not args.keep_fringe))
     share = round(100 * float(alpha.mean()))
+    if args.json:
+        say_json({"path": str(args.out), "percent": share})
+        return 0
     say(f"Wrote {args.out}: {share} % of the picture belongs to the object.")
     return 0
 

@@ -1,4 +1,4 @@
-"""Options of render and reroll for ControlNets, LoRAs and IP-Adapters."""
+"""Options of render and reroll for ControlNets, LoRAs, IP-Adapters, CLIP and SAM."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from collage_studio.document.extras import ControlKind, LoraUse, RunExtras
+from collage_studio.document.extras import STARTER_CONTROL, ControlKind, LoraUse, RunExtras
 
-_OPTIONS = ("control_model", "reference_model", "control_kind")
+_PATHS = ("control_model", "reference_model", "clip_model", "sam_model")
+_OPTIONS = (*_PATHS, "control_kind")
 
 
 def add_extras_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--control-model`, `--control-kind`, `--lora` and `--reference-model`."""
+    """`--control-model`, `--control-kind`, `--lora`, `--reference-model` and who judges."""
     parser.add_argument(
-        "--control-model", metavar="PATH", help="ControlNet: a folder or a .safetensors file"
+        "--control-model",
+        metavar="PATH",
+        help='ControlNet: a folder, a .safetensors file or "starter"',
     )
     parser.add_argument(
         "--control-kind",
@@ -34,6 +37,12 @@ def add_extras_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="IP-Adapter: a .safetensors file with the folder image_encoder beside it",
     )
+    for name, what in (("clip", "match their texts"), ("sam", "fit their boxes")):
+        parser.add_argument(
+            f"--{name}-model",
+            metavar="FOLDER",
+            help=f"{name.upper()}: says in the recipe how well layers {what}",
+        )
 
 
 def parse_lora(text: str) -> LoraUse:
@@ -57,8 +66,9 @@ def chosen_extras(args: argparse.Namespace, extras: RunExtras) -> RunExtras:
     """The document's own extras, with what the command line changes."""
     given = {name: getattr(args, name, None) for name in _OPTIONS}
     changes = {name: value for name, value in given.items() if value is not None}
-    for name in _OPTIONS[:2]:
-        if changes.get(name):
+    for name in _PATHS:
+        is_bundled = name == "control_model" and changes.get(name) == STARTER_CONTROL
+        if changes.get(name) and not is_bundled:
             changes[name] = _absolute(changes[name])
     if loras := getattr(args, "lora", None):
         changes["loras"] = tuple(loras)

@@ -35,6 +35,13 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--depth", type=int, choices=(8, 16), default=0, help="bits per channel")
     parser.add_argument(
+        "--times",
+        type=int,
+        choices=(1, 2, 4),
+        default=1,
+        help="the canvas's size",
+    )
+    parser.add_argument(
         "--background", type=parse_colour, default=WHITE, help="of JPEG, such as #ffffff"
     )
     parser.add_argument(
@@ -63,7 +70,7 @@ def export(args: argparse.Namespace) -> int:
     elif has_layers:
         report = _export_layers(args, opened.document)
     else:
-        options = ExportOptions(args.depth, args.background, args.before_after)
+        options = ExportOptions(args.depth, args.background, args.before_after, factor=args.times)
         report = export_document(for_layered_file(opened.document, out), out, options)
     if args.json:
         say_json({"path": str(report.path), "bytes": report.bytes, "checked": report.checked})

@@ -25,7 +25,9 @@ from collage_studio.app.requests import (
 from collage_studio.commands.console import BadUsage, CommandFailed, say, say_json, warn
 from collage_studio.commands.extras_options import add_extras_arguments, chosen_extras
 from collage_studio.commands.outputs import check_output, write_variations
-from collage_studio.document.model import Document, RunSettings, Start, Variation
+from collage_studio.document.method_settings import NO_ADAPTER
+from collage_studio.document.model import Document, Variation
+from collage_studio.document.recipe import RunSettings, Start
 from collage_studio.engine.api import (
     Downloaded,
     Event,
@@ -76,6 +78,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=parse_seeds, default=(1,), help="such as 1,2 or 1-4")
     parser.add_argument("--steps", type=int, help="of the full schedule")
     parser.add_argument("--method", help="published method")
+    parser.add_argument(
+        "--adapter", help='a trained adapter for --method rich_context; "none" uses none'
+    )
     parser.add_argument(
         "--model", help='"starter", a folder, a .safetensors file or a hub id "owner/name"'
     )
@@ -134,9 +139,19 @@ def run_settings(args: argparse.Namespace, document: Document) -> RunSettings:
     changes = {"steps": args.steps, "method": args.method, "extras": extras}
     given = {name: value for name, value in changes.items() if value is not None}
     try:
-        return replace(settings, **given)
+        return _with_adapter(replace(settings, **given), getattr(args, "adapter", None))
     except ValueError as error:
         raise BadUsage(str(error)) from error
+
+
+def _with_adapter(settings: RunSettings, adapter: str | None) -> RunSettings:
+    """The settings with another adapter for the method that uses one; None changes nothing."""
+    if adapter is None:
+        return settings
+    if adapter not in ("", NO_ADAPTER):
+        adapter = str(Path(adapter).expanduser().absolute())
+    own = replace(settings.methods.rich_context, adapter=adapter)
+    return replace(settings, methods=replace(settings.methods, rich_context=own))
 
 
 def layer_id_of(document: Document, name: str) -> str:

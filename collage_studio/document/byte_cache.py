@@ -22,14 +22,18 @@ class ByteCache:
     def __len__(self) -> int:
         return len(self._arrays)
 
-    def get(self, key: Hashable, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """The array of this key, read-only; made now if it is not held."""
+    def get(
+        self, key: Hashable, make: Callable[[], npt.NDArray[Any]], *, keep: bool = True
+    ) -> npt.NDArray[Any]:
+        """The array of this key, read-only; made now if it is not held, and held if `keep`."""
         with self._lock:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
                 return self._arrays[key]
         array = make()
         array.setflags(write=False)
+        if not keep:
+            return array
         with self._lock:
             if key not in self._arrays:
                 self._arrays[key] = array

@@ -5,6 +5,8 @@ Works in tiles that fit the processor's cache. Planes are premultiplied (4, h, w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +52,50 @@ def _flattened(
         _composite(stack, tile, planes)
         picture[_within(tile, box)] = _to_whole(planes, kind)
     return picture
+
+
+class Composition:
+    """A picture made layer by layer, from the bottom: to the bit what `flatten` makes.
+
+    For exports, which need the samples of each layer too: to take them once saves half the time.
+    It holds the whole canvas, 16 bytes a pixel. Different tiles may be drawn at the same time.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self._planes = _empty(Rect.of_size(size))
+
+    def lay(self, layer: Layer, tile: Rect, planes: Float) -> None:
+        """Lay the samples of a picture layer, (4, h, w) of `tile` under its mask.
+
+        Args:
+            planes: changed here.
+        """
+        if not _is_shown(layer):
+            return
+        if layer.opacity != 1.0:
+            planes *= np.float32(layer.opacity)
+        composite_over(self._planes[:, *tile.slices], planes, layer.blend)
+
+    def draw(self, *layers: Layer, pool: Executor) -> None:
+        """Lay a layer with the layers clipped to it, or several such, by the threads of `pool`."""
+        items = _prepare(layers, IDENTITY)
+
+        def draw(tile: Rect) -> None:
+            _composite(items, tile, self._planes[:, *tile.slices])
+
+        for _ in pool.map(draw, self._tiles()) if items else ():
+            pass
+
+    def picture(self, kind: type[Any]) -> npt.NDArray[Any]:
+        """(H, W, 4) straight uint8 or uint16; nothing may be drawn afterwards."""
+        picture = np.empty((*self.size.shape, 4), kind)
+        for tile in self._tiles():
+            picture[tile.slices] = _to_whole(self._planes[:, *tile.slices], kind)
+        return picture
+
+    def _tiles(self) -> Iterator[Rect]:
+        return Rect.of_size(self.size).tiles(CACHE_TILE)
 
 
 def composite_picture(document: Document) -> npt.NDArray[np.uint8]:

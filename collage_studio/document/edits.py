@@ -5,6 +5,7 @@ An edit that hits a missing layer, or changes nothing, returns the very same doc
 
 from collage_studio.document.arranging import Edge, align_layers, flip_layers
 from collage_studio.document.choosing import accept_variation, add_variations, drop_variation
+from collage_studio.document.clipping import clip_base, set_clipped
 from collage_studio.document.stacking import (
     add_chip,
     add_layer,
@@ -32,6 +33,7 @@ __all__ = [
     "align_layers",
     "change_layer",
     "change_layers",
+    "clip_base",
     "drop_variation",
     "duplicate_layers",
     "flip_layers",
@@ -40,6 +42,7 @@ __all__ = [
     "remove_layers",
     "resize_canvas",
     "set_caption",
+    "set_clipped",
     "set_noise",
     "set_settings",
     "set_state",

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collage_studio.document.model import Raster
 
+STARTER_CONTROL = "starter"
+"""Names the bundled control model, which follows edges and belongs to the starter model."""
+
 MAX_WEIGHT = 2.0
 """LoRA weights lie in -MAX_WEIGHT..MAX_WEIGHT."""
 
@@ -87,16 +90,21 @@ class RunExtras:
     """What holds for a whole run.
 
     Args:
-        control_model: folder or .safetensors file of a ControlNet; empty = none.
+        control_model: folder or .safetensors file of a ControlNet, or `STARTER_CONTROL`; empty =
+            none.
         control_kind: what that ControlNet reads.
         reference_model: folder or .safetensors file of an IP-Adapter; empty = none.
         loras: LoRAs for the whole picture.
+        clip_model: folder of a CLIP model that says how well layers match their texts.
+        sam_model: folder of a SAM model that says how well they fit their boxes.
     """
 
     control_model: str = ""
     control_kind: ControlKind = ControlKind.CANNY
     reference_model: str = ""
     loras: tuple[LoraUse, ...] = ()
+    clip_model: str = ""
+    sam_model: str = ""
 
 
 class Feature(StrEnum):

@@ -12,12 +12,16 @@ NAMES = {
     "noise_collage": "NoiseCollage",
     "multi_diffusion": "MultiDiffusion",
     "dense_diffusion": "DenseDiffusion",
+    "rich_context": "Rich context",
 }
 """Every method by the name it was published under."""
 
 OUTSIDE = ("drop", "ring", "caption", "off")
 """What pixels outside a region read while NoiseCollage predicts it; "off" = all read its text."""
 SHAPES = ("box", "outline")
+OVERLAPS = ("all", "front")
+NO_ADAPTER = "none"
+"""Says that no trained adapter shall be used, even if one fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,45 @@ class DenseDiffusion:
 
 
 @dataclass(frozen=True, slots=True)
+class RichContext:
+    """Rich-context regional attention (arXiv 2409.04847): each place reads its regions' long texts.
+
+    Args:
+        adapter: a trained adapter's file; "" is the one that comes with the model, if there is
+            one, and "none" never uses any. Without one the texts steer the model's own attention
+            to words.
+        until: [0, 1], part of the steps in which regions read their texts.
+        strength: [0, 1], what the regions' reading counts.
+        caption: [0, 1], what the caption counts inside regions where no adapter is used.
+        size_prior: >= 0, how much the smaller object's text prevails where objects overlap.
+        overlap: "all" objects say something where they overlap, or only the one in "front".
+        words: the caption's own words are kept to the places of their layers as well.
+    """
+
+    adapter: str = ""
+    until: float = 1.0
+    strength: float = 1.0
+    caption: float = 0.3
+    size_prior: float = 1.0
+    overlap: str = "all"
+    words: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choice("Overlapping regions", self.overlap, OVERLAPS)
+        _check_range("The part of the steps", self.until, 0.0, 1.0)
+        _check_range("The strength", self.strength, 0.0, 1.0)
+        _check_range("The caption's part", self.caption, 0.0, 1.0)
+        _check_range("The weight of small objects", self.size_prior, 0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
 class MethodSettings:
     """The settings of every method; a run reads those of the method it uses."""
 
     noise_collage: NoiseCollage = field(default_factory=NoiseCollage)
     multi_diffusion: MultiDiffusion = field(default_factory=MultiDiffusion)
     dense_diffusion: DenseDiffusion = field(default_factory=DenseDiffusion)
+    rich_context: RichContext = field(default_factory=RichContext)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from collage_studio.document.geometry import Size
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, NextState, RunSettings
+from collage_studio.document.model import Document, Layer, NextState
+from collage_studio.document.recipe import RunSettings
 from collage_studio.document.tree import nodes
 
 Float = npt.NDArray[np.float32]

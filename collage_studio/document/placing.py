@@ -25,6 +25,7 @@ CACHE_TILE = Size(512, 256)
 
 _REDUCED = ByteCache(256 << 20)
 _REACH = 3
+_BAND_ROWS = 64
 _ON_GRID_PX = 1e-3
 
 
@@ -35,11 +36,17 @@ class Source:
     Args:
         read: gives planes (C, h, w) of a part of the source.
         key: gives a name of the content, for the cache of reduced sources.
+        held: the same as pixels (h, w, C) or (h, w), where they are held as such.
     """
 
     size: Size
     read: Callable[[Rect], Float]
     key: Callable[[], str]
+    held: Float | None = None
+
+    def pixels(self, rect: Rect) -> Float:
+        """(h, w, C) or (h, w) of a part of the source, read-only."""
+        return _interleaved(self.read(rect)) if self.held is None else self.held[rect.slices]
 
 
 def picture_source(raster: Raster, mask: Mask | None) -> Source:
@@ -93,7 +100,13 @@ def _planes(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
 
 def _split(pixels: npt.NDArray[Any]) -> Float:
     """(C, h, w) of float pixels (h, w, C) or (h, w)."""
-    return np.stack(cast("list[Float]", cv2.split(pixels)))
+    if pixels.ndim == 2:
+        return pixels[np.newaxis].copy()
+    count = pixels.shape[2]
+    planes = np.empty((count, *pixels.shape[:2]), np.float32)
+    pairs = [index for channel in range(count) for index in (channel, channel)]
+    cv2.mixChannels([pixels], list(planes), pairs)
+    return planes
 
 
 def _unit(values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
@@ -104,12 +117,17 @@ def _unit(values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Float:
 class Placed:
     """A source under an affine map to target pixels, ready to be sampled box by box."""
 
-    def __init__(self, source: Source, transform: Affine) -> None:
+    def __init__(self, source: Source, transform: Affine, *, keep: bool = True) -> None:
+        """Make a smaller source first where the map shrinks it.
+
+        Args:
+            keep: the smaller source in the cache; False for what is drawn only once.
+        """
         self.bounds = transform.bounds(source.size)
         if abs(transform.determinant) < 1e-9:
             self.bounds = Rect(0, 0, 0, 0)
         else:
-            source, transform = _reduced(source, transform)
+            source, transform = _reduced(source, transform, keep=keep)
         self._source = source
         self._transform = transform
         self._shift = _grid_shift(transform, source.size)
@@ -143,8 +161,11 @@ class Placed:
             .after(inverse)
             .after(Affine.translation(0.5 + box.left, 0.5 + box.top))
         )
+        pixels = self._source.pixels(region)
+        if not (pixels if pixels.ndim == 2 else pixels[..., -1]).any():
+            return np.zeros((*pixels.shape[2:], box.height, box.width), np.float32)
         warped = cv2.warpAffine(
-            _interleaved(self._source.read(region)),
+            pixels,
             to_region.matrix(),
             (box.width, box.height),
             flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
@@ -214,7 +235,7 @@ def _grid_shift(transform: Affine, size: Size) -> tuple[int, int] | None:
     return (x, y) if off < _ON_GRID_PX else None
 
 
-def _reduced(source: Source, transform: Affine) -> tuple[Source, Affine]:
+def _reduced(source: Source, transform: Affine, *, keep: bool) -> tuple[Source, Affine]:
     """A smaller source where the map shrinks it, by area average, and the rest of the map."""
     width, height = source.size.width, source.size.height
     small = Size(
@@ -223,18 +244,34 @@ def _reduced(source: Source, transform: Affine) -> tuple[Source, Affine]:
     )
     if small == source.size:
         return source, transform
-    pixels = _REDUCED.get((source.key(), small), lambda: _area_average(source, small))
+    pixels = _REDUCED.get((source.key(), small), lambda: _area_average(source, small), keep=keep)
     rest = transform.after(Affine.scaling(width / small.width, height / small.height))
-    return Source(small, lambda rect: pixels[:, *rect.slices].copy(), source.key), rest
+    return Source(small, lambda rect: _split(pixels[rect.slices]), source.key, pixels), rest
 
 
 def _area_average(source: Source, small: Size) -> Float:
-    """(C, h, w), each pixel the mean of the source pixels under it."""
-    planes = np.empty((0, *small.shape), np.float32)
-    for plane in source.read(Rect.of_size(source.size)):
-        mean = cv2.resize(plane, (small.width, small.height), interpolation=cv2.INTER_AREA)
-        planes = np.concatenate([planes, mean[np.newaxis]], dtype=np.float32)
-    return planes
+    """(h, w, C) or (h, w), each pixel the mean of the source pixels under it.
+
+    Rows are shortened in bands that stay in the processor's cache, columns afterwards: the same
+    sums in the same order. OpenCV adds up whole-number reductions in another order, so those are
+    made at once.
+    """
+    size, whole = source.size, Rect.of_size(source.size)
+    if size.width % small.width == 0 or size.height % small.height == 0:
+        return _resized(_interleaved(source.read(whole)), small)
+    narrow: Float | None = None
+    for band in whole.tiles(Size(size.width, _BAND_ROWS)):
+        part = _resized(_interleaved(source.read(band)), Size(small.width, band.height))
+        if narrow is None:
+            narrow = np.empty((size.height, *part.shape[1:]), np.float32)
+        narrow[band.top : band.bottom] = part
+    assert narrow is not None
+    return _resized(narrow, small)
+
+
+def _resized(pixels: Float, size: Size) -> Float:
+    resized = cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    return cast(Float, resized)
 
 
 def _reduced_length(length: int, scale: float) -> int:

@@ -18,9 +18,9 @@ from collage_studio.document.model import (
     LayerKind,
     LayerRef,
     NextState,
-    RunSettings,
     new_id,
 )
+from collage_studio.document.recipe import RunSettings
 from collage_studio.document.tree import (
     Node,
     find_node,

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.extras import LayerExtras
-from collage_studio.document.geometry import Rect
+from collage_studio.document.geometry import Affine, Rect
 from collage_studio.document.looks import Look
-from collage_studio.document.model import Document, Layer, Mask, Recipe, RunSettings, Start
+from collage_studio.document.model import Document, Layer, Mask
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB-encoded."""
@@ -92,10 +93,47 @@ class LearnRequest:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class FillRequest:
+    """Paint what is hidden behind layers, one layer of the harmonised stack after the other.
+
+    Args:
+        document: as it lay when its picture was accepted, with its harmonised pixels.
+        layer_ids: what hides; empty = all layers.
+        seed: of every layer's run.
+    """
+
+    document: Document
+    layer_ids: tuple[str, ...]
+    seed: int
+    settings: RunSettings
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """None: nothing is drawn for the strip."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Fetch a model from the hub; the person has agreed to it.
+
+    Args:
+        model: its hub id, "owner/name".
+    """
+
+    model: str
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """None: nothing is drawn for the strip."""
+        return ()
+
+
 PictureRequest = HarmoniseRequest | RerollRequest
 """Ends in pictures."""
 
-Request = PictureRequest | LearnRequest
+Request = PictureRequest | LearnRequest | FillRequest | FetchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +208,22 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """A layer's harmonised pixels, now with its hidden parts painted.
+
+    Args:
+        layer_id: of the layer, or `document.harmonised.GROUND` for the canvas's own pixels.
+        pixels: (h, w, 4) uint8. placement: those pixels to the layer's source pixels.
+        before: key of the harmonised pixels that the run saw.
+    """
+
+    layer_id: str
+    pixels: npt.NDArray[np.uint8]
+    placement: Affine
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Every seed is done."""
 
@@ -178,7 +232,8 @@ class Finished:
 class Failed:
     """The run ended without all its pictures. `message` is one sentence for the user.
 
-    `remedy` names what the app may offer: "retry", "retry_smaller", "choose_model", or "".
+    `remedy` names what the app may offer: "retry", "retry_smaller", "choose_model",
+    "fetch_model", or "".
     """
 
     message: str
@@ -199,6 +254,7 @@ Event = (
     | Produced
     | LearnProgress
     | Learned
+    | Filled
     | Finished
     | Failed
     | Cancelled
@@ -217,6 +273,12 @@ class OutOfMemory(EngineError):
 
 class ModelUnavailable(EngineError):
     remedy = "choose_model"
+
+
+class ModelNotFetched(ModelUnavailable):
+    """A model that is named by a hub id is not on this computer."""
+
+    remedy = "fetch_model"
 
 
 class BadRequest(EngineError):
@@ -264,6 +326,7 @@ def describe_look(layer: Layer) -> dict[str, Any]:
         "opacity": layer.opacity,
         "blend": str(layer.blend),
         "visible": layer.visible,
+        "clipped": layer.clipped,
         "pixels": layer.raster.key if layer.raster else "",
         "mask": mask.key if mask else "",
     }

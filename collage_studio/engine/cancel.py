@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-
-from torch import nn
+from typing import Any, Protocol
 
 IsCancelled = Callable[[], bool]
+
+
+class Watched(Protocol):
+    """A part of a network that tells before it runs; torch's modules do."""
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Any: ...
 
 
 class Stopped(Exception):
@@ -21,7 +26,7 @@ def check(is_cancelled: IsCancelled) -> None:
 
 
 @contextmanager
-def stoppable(modules: Iterable[nn.Module], is_cancelled: IsCancelled) -> Generator[None]:
+def stoppable(modules: Iterable[Watched], is_cancelled: IsCancelled) -> Generator[None]:
     """Check for a cancel before each of `modules` runs, inside the block only."""
 
     def look(*_: object) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Size
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, LayerKind, RunSettings
+from collage_studio.document.model import Document, LayerKind
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.looks.tensors import widths_of

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Picture
 from collage_studio.engine.text_plan import TextPlan
 from collage_studio.engine.workspace import Floats, Workspace

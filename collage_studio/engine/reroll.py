@@ -16,8 +16,9 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import change_layers
 from collage_studio.document.geometry import Rect
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, Mask, RunSettings, Start
+from collage_studio.document.model import Document, Layer, Mask
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import RunSettings, Start
 from collage_studio.engine.api import BadRequest, Picture, RerollRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import region_masks, workspace_of

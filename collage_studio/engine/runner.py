@@ -13,13 +13,15 @@ from torch import Tensor
 
 from collage_studio import __version__
 from collage_studio.document.geometry import Rect
-from collage_studio.document.model import Recipe
 from collage_studio.document.noise_map import run_layers
+from collage_studio.document.recipe import Recipe
 from collage_studio.engine.api import (
     BadRequest,
     Cancelled,
     EngineError,
     Event,
+    FetchRequest,
+    FillRequest,
     Finished,
     LearnRequest,
     OutOfMemory,
@@ -36,6 +38,7 @@ from collage_studio.engine.api import (
 from collage_studio.engine.cancel import IsCancelled, Stopped, check, stoppable
 from collage_studio.engine.extras.shelf import Extras, ExtrasShelf
 from collage_studio.engine.families.base import Encoded, Family, ReadText
+from collage_studio.engine.filling import fill
 from collage_studio.engine.finish import (
     as_floats,
     as_picture,
@@ -60,22 +63,26 @@ from collage_studio.engine.methods import (
     dense_diffusion,
     multi_diffusion,
     noise_collage,
+    rich_context,
 )
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.methods.contract import Method, Setup
 from collage_studio.engine.models import load_model
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.preview import LinearPreview
+from collage_studio.engine.quality.measuring import Critic, Critics, with_quality
 from collage_studio.engine.recent import Recent
 from collage_studio.engine.reroll import plan_reroll
 from collage_studio.engine.text_plan import own_text, skipped_warning
 from collage_studio.engine.workspace import Floats
+from collage_studio.formats.adapter_files import settled
 
 METHODS: dict[str, Method] = {
     "collage_diffusion": collage_diffusion,
     "noise_collage": noise_collage,
     "multi_diffusion": multi_diffusion,
     "dense_diffusion": dense_diffusion,
+    "rich_context": rich_context,
 }
 
 
@@ -105,6 +112,7 @@ class Engine:
         self._texts: Recent[tuple[str, str], ReadText] = Recent(64)
         self._encoded: Recent[tuple[str, str], Encoded] = Recent(16)
         self._shelf = ExtrasShelf()
+        self._critics = Critics()
 
     def run(self, request: Request, is_cancelled: IsCancelled) -> Iterator[Event]:
         """Yield what happens, ending with `Finished` or `Cancelled`; raise `EngineError`.
@@ -113,9 +121,15 @@ class Engine:
             is_cancelled: polled between and within steps; the run ends soon after it says True.
         """
         try:
+            if isinstance(request, FetchRequest):
+                yield from fetch(request.model, is_cancelled)
+                yield Finished()
+                return
             yield from self._fetched(request.settings.model, is_cancelled)
             if isinstance(request, LearnRequest):
                 yield from self._learning(request, is_cancelled)
+            elif isinstance(request, FillRequest):
+                yield from fill(lambda part: self._events(part, is_cancelled), request)
             else:
                 yield from self._events(request, is_cancelled)
         except Stopped:
@@ -164,13 +178,15 @@ class Engine:
         method = METHODS[plan.settings.method]
         setup = method.prepare(family, plan, materials)
         read = {plan.text.caption: materials.caption, **materials.texts}.values()
+        critic, why_not = self._critics.of(request.document, request.settings)
         warnings = [
             *method.warnings(plan),
             *extras.warnings,
+            why_not,
             *(skipped_warning(text.skipped, family.text_limit) for text in read),
         ]
         yield Started(request.seeds, setup.steps, tuple(w for w in warnings if w))
-        run = _Run(self.device, request, family, plan, setup, preview, detail, is_cancelled)
+        run = _Run(self.device, request, family, plan, setup, preview, detail, critic, is_cancelled)
         for start in range(0, len(request.seeds), self._batch):
             yield from run.batch(request.seeds[start : start + self._batch])
         yield Finished()
@@ -228,6 +244,7 @@ class _Run:
         setup: Setup,
         preview: LinearPreview,
         detail: Floats | None,
+        critic: Critic | None,
         is_cancelled: IsCancelled,
     ) -> None:
         self._device = device
@@ -237,6 +254,7 @@ class _Run:
         self._setup = setup
         self._preview = preview
         self._detail = detail
+        self._critic = critic
         self._is_cancelled = is_cancelled
         space = plan.workspace
         rows, columns = space.pixels.slices
@@ -272,7 +290,8 @@ class _Run:
         for index, seed in enumerate(seeds):
             latent_of = None if latent is None else latent[index : index + 1]
             picture = self._plan.start if latent_of is None else self._finish(latent_of)
-            yield Produced(seed, picture, self._recipe(seed), change_box(self._plan.noise))
+            recipe = self._recipe(seed, picture)
+            yield Produced(seed, picture, recipe, change_box(self._plan.noise))
 
     def _finish(self, latent: Tensor) -> Picture:
         with stoppable(self._family.watched_modules(), self._is_cancelled):
@@ -293,14 +312,16 @@ class _Run:
     def _preview_box(self) -> Rect | None:
         return None if self._is_whole else self._plan.workspace.canvas_box
 
-    def _recipe(self, seed: int) -> Recipe:
-        request = self._request
+    def _recipe(self, seed: int, picture: Picture) -> Recipe:
+        request, layers = self._request, describe_layers(self._request.document)
+        if self._critic is not None:
+            layers = with_quality(layers, self._critic.measure(picture))
         recipe = Recipe(
             kind="harmonise",
             seed=seed,
-            settings=request.settings,
+            settings=settled(request.settings),
             caption=self._plan.text.written,
-            layers=describe_layers(request.document),
+            layers=layers,
             app_version=__version__,
         )
         if not isinstance(request, RerollRequest):

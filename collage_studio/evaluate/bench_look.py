@@ -22,7 +22,8 @@ import torch
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.looks import Look, LookRecipe, Vectors
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, RunSettings
+from collage_studio.document.model import Document, Layer
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import HarmoniseRequest, LearnSettings, Picture, Produced
 from collage_studio.engine.looks.textual_inversion import Course, Lesson
 from collage_studio.engine.looks.views import cutout_of

@@ -19,13 +19,8 @@ import torch
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import box_layer
 from collage_studio.document.method_settings import MethodSettings, NoiseCollage
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.memory import choose_device
@@ -164,12 +159,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="starter", help="starter, a folder, a file, or sd15")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--thinner", type=int, choices=(1, 2, 5), default=1, help="of sd15: divides its channels"
+    )
     given = parser.parse_args(arguments)
     device = choose_device(given.device)
     if given.model == "sd15":
         from collage_studio.evaluate.random_models import random_sd15
 
-        family: Family = random_sd15(device)
+        family: Family = random_sd15(device, given.thinner)
     else:
         family = load_model(given.model, device)
     sys.stdout.write(table(measure(family, repeats=given.repeats)) + "\n")

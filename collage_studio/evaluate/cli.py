@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.evaluate import commands_cutouts
 from collage_studio.evaluate.plan import PARTS, Plan
 from collage_studio.resources_dir import resources_path
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         commands.add_parser("cutouts", help="measure cutting out by strokes and re-matting")
     )
     _add_methods(
-        commands.add_parser("methods", help="measure all methods on layouts of boxes and shapes")
+        commands.add_parser("methods", help="measure all methods on layouts with long texts")
     )
     _add_layers(
         commands.add_parser("layers", help="measure what comes back to the layers of a picture")
@@ -70,6 +70,7 @@ def _add_methods(methods: argparse.ArgumentParser) -> None:
     add("--methods", default="", metavar="A,B", help="names of methods; all if left out")
     add("--words-in", type=float, default=0.4, help="w+ of Collage Diffusion")
     add("--words-out", type=float, default=0.8, help="w- of Collage Diffusion")
+    add("--sam", type=Path, metavar="FOLDER", help="a SAM checkpoint, for SAMIoU")
     settings = RunSettings(steps=20, guidance=3.0, detail=0.0)
     _add_common(methods, settings, 1_200_000, Path("methods"))
 
@@ -83,6 +84,7 @@ def _add_layers(layers: argparse.ArgumentParser) -> None:
     add("--model", default="starter", help='"" measures the world\'s own renderings alone')
     add("--device", default="auto")
     add("--out", type=Path, default=Path("layers"), help="folder to write into")
+    add("--fill", action="store_true", help="measure Fill behind alone, before and after")
     add("--update-docs", type=Path, metavar="FILE", help="put the table into a page")
 
 
@@ -114,13 +116,13 @@ def run(args: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
             return 1
     from collage_studio.engine.api import EngineError
+    from collage_studio.engine.quality.judge import JudgeMissing
     from collage_studio.evaluate import (
         commands,
         commands_ladder,
         commands_layers,
         commands_methods,
     )
-    from collage_studio.evaluate.judge import JudgeMissing
 
     performed = {
         "judge": commands.train,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collage_studio.engine.api import LearnSettings
+from collage_studio.engine.quality.judge import Judge, judge_path
 from collage_studio.evaluate.clip_scores import Clip
 from collage_studio.evaluate.collages import collage_of
 from collage_studio.evaluate.configurations import Configuration
-from collage_studio.evaluate.judge import Judge, judge_path
 from collage_studio.evaluate.ladder import (
     Climbed,
     Climber,
@@ -23,7 +23,7 @@ from collage_studio.evaluate.ladder import (
 )
 from collage_studio.evaluate.look_learning import looks_of
 from collage_studio.evaluate.plan import Plan
-from collage_studio.evaluate.records import Records, fingerprint, model_fingerprint
+from collage_studio.evaluate.records import Records, fingerprint, model_fingerprint, settings_read
 from collage_studio.evaluate.scores import Scores, Yardstick
 from collage_studio.resources_dir import resources_path
 from collage_studio.starter.world import OBJECTS
@@ -38,6 +38,7 @@ class Tools:
     Args:
         folder: of the records.
         clip: folder of a CLIP checkpoint; None = no CLIP scores.
+        sam: folder of a SAM checkpoint; None = no scores by it.
         engine: "module:class", called with the device.
         judge: file of the judge.
     """
@@ -48,6 +49,7 @@ class Tools:
     learning: LearnSettings = field(default_factory=LearnSettings)
     engine: str = ENGINE
     judge: Path | None = None
+    sam: Path | None = None
 
     def make_engine(self) -> Runner:
         """The engine, on the device."""
@@ -71,12 +73,13 @@ def records_of(plan: Plan, tools: Tools) -> Records:
     """The records, with the fingerprint of everything that each outcome depends on."""
     model = weights_of(plan.settings.model, tools.engine)
     judge = model_fingerprint("judge", tools.judge or judge_path())
+    settings = settings_read(plan.settings)
     made_by = dict[str, str]()
     every = {c.key: c for seed in plan.seeds for c in plan.wanted(seed)}
     for key, configuration in every.items():
         facts: list[object] = [judge]
         if configuration.runs:
-            facts += [model, plan.settings, plan.words_in, plan.words_out, configuration]
+            facts += [model, settings, plan.words_in, plan.words_out, configuration]
         if configuration.learned:
             facts.append(tools.learning)
         if configuration.edges:

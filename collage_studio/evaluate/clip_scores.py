@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from collage_studio.engine.api import ModelUnavailable, Picture
-from collage_studio.evaluate.judge import square_around
+from collage_studio.engine.quality.judge import square_around
 from collage_studio.evaluate.metrics import Floats
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)

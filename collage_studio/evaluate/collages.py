@@ -10,15 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    LayerRef,
-    Raster,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.starter.render import CANVAS, cutouts, render_background
 from collage_studio.starter.world import (
     BACKGROUNDS,

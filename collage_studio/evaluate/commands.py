@@ -6,7 +6,7 @@ import argparse
 
 from tqdm import tqdm
 
-from collage_studio.evaluate.judge import Judge
+from collage_studio.engine.quality.judge import Judge
 from collage_studio.evaluate.judge_training import accuracy, train_judge
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import LearnSettings
 from collage_studio.evaluate.climbing import (
     Climb,

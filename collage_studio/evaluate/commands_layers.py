@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from collage_studio.document.model import RunSettings
-from collage_studio.engine.api import HarmoniseRequest, Picture, Produced
+from collage_studio.document.recipe import RunSettings
+from collage_studio.engine.api import Filled, FillRequest, HarmoniseRequest, Picture, Produced
+from collage_studio.engine.quality.judge import Judge
 from collage_studio.evaluate.collages import collage_of
-from collage_studio.evaluate.judge import Judge
+from collage_studio.evaluate.holes import HoleScores, holes_table, measure_holes
 from collage_studio.evaluate.layers import (
     LayerScores,
     as_markdown,
@@ -36,6 +37,8 @@ TRUTH, ENGINE = "the world's lit rendering", "harmonised by the model"
 
 def layers(args: argparse.Namespace) -> int:
     """Measure both kinds of pictures and write what was found."""
+    if args.fill:
+        return _holes(args)
     judge = Judge.load()
     makers: dict[str, Callable[[Scene], Picture]] = {TRUTH: render_lit}
     if args.model:
@@ -58,6 +61,32 @@ def layers(args: argparse.Namespace) -> int:
         update_page(args.update_docs, "layers", table)
     print(table)
     print(f"JSON, table and contact sheet are in {args.out.resolve()}")
+    return 0
+
+
+def _holes(args: argparse.Namespace) -> int:
+    from collage_studio.engine.runner import Engine
+
+    engine, judge = Engine(args.device), Judge.load()
+    settings = RunSettings(model=args.model, steps=args.steps, detail=0.0)
+
+    def fill(request: FillRequest) -> list[Filled]:
+        return [e for e in engine.run(request, lambda: False) if isinstance(e, Filled)]
+
+    scores, rows = list[HoleScores](), list[Picture]()
+    for seed in tqdm(range(args.first_seed, args.first_seed + args.count), unit=""):
+        found, row = measure_holes(scene_of(seed), fill, judge, args.noise, settings)
+        scores.append(found)
+        rows += [row] if len(rows) < SHEET_ROWS else []
+    table = holes_table(scores)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "holes.json").write_text(json.dumps([asdict(s) for s in scores], indent=1), "utf-8")
+    (args.out / "holes.md").write_text(table, "utf-8")
+    sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(args.out / "holes.jpg"), sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    if args.update_docs:
+        update_page(args.update_docs, "holes", table)
+    print(table)
     return 0
 
 

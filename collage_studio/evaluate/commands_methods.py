@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.evaluate.climbing import Tools
 from collage_studio.evaluate.comparing import (
     Compared,
@@ -52,14 +52,14 @@ def methods_plan_of(args: argparse.Namespace) -> MethodsPlan:
 def methods(args: argparse.Namespace) -> int:
     """Compare, or go on comparing, then write the report of all finished layouts."""
     plan = methods_plan_of(args)
-    tools = Tools(args.out, args.device, args.clip)
+    tools = Tools(args.out, args.device, args.clip, sam=args.sam)
     records = methods_records(plan, tools)
     if not (args.resume or args.report_only or records.is_empty):
         raise ValueError(
             f"{args.out} already holds results: go on with --resume, or name another --out."
         )
     started = time.monotonic()
-    left = layouts_left(plan, records, with_likeness=args.clip is not None)
+    left = layouts_left(plan, records, tools)
     if left and not args.report_only:
         with tqdm(total=plan.count, initial=plan.count - len(left), desc="layouts", unit="") as bar:
             for _ in share_out(Comparison, (plan, tools), left, args.jobs):

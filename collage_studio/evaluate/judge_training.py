@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from collage_studio.evaluate.judge import (
+from collage_studio.engine.quality.judge import (
     NOTHING,
     Judge,
     JudgeNet,

@@ -17,7 +17,8 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import change_layers
 from collage_studio.document.extras import RunExtras
 from collage_studio.document.looks import Look
-from collage_studio.document.model import Document, Layer, Raster, Recipe, Start, Variation
+from collage_studio.document.model import Document, Layer, Raster, Variation
+from collage_studio.document.recipe import Recipe, Start
 from collage_studio.document.suggesting import with_suggestions
 from collage_studio.engine.api import (
     Event,

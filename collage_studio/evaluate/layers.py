@@ -22,8 +22,8 @@ from collage_studio.document.harmonised import harmonised_stack
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document
 from collage_studio.engine.api import Picture
+from collage_studio.engine.quality.judge import NOTHING, Judge
 from collage_studio.evaluate.collages import collage_of, object_id
-from collage_studio.evaluate.judge import NOTHING, Judge
 from collage_studio.evaluate.metrics import Floats, Interval, mean_interval, ratio_interval
 from collage_studio.starter.render import render_background
 from collage_studio.starter.world import Scene
@@ -84,15 +84,15 @@ def measure(scene: Scene, picture: Picture, judge: Judge, noise: float) -> Layer
             continue
         asked += 1
         found += seen == placed.name
-        hole, empty = _hole(written, index, mask)
-        clear += judge.found(hole, [mask])[0] in (NOTHING, *_others(scene, placed.name))
+        hole, empty = hole_of(written, index, mask)
+        clear += judge.found(hole, [mask])[0] in (NOTHING, *others_in(scene, placed.name))
         if empty.any():
-            distances.append(_distance(hole, background, empty))
+            distances.append(distance_to(hole, background, empty))
     mean = float(np.mean(distances)) if distances else math.nan
     return LayerScores(scene.seed, error, outline, band, asked, found, clear, mean)
 
 
-def _others(scene: Scene, name: str) -> tuple[str, ...]:
+def others_in(scene: Scene, name: str) -> tuple[str, ...]:
     """What may rightly be seen where an object was: the other objects of the scene."""
     return tuple(one.name for one in scene.objects if one.name != name)
 
@@ -133,7 +133,7 @@ def _after_move(scene: Scene, written: Document, index: int, judge: Judge) -> st
     return judge.found(composite_picture(stack), [mask])[0]
 
 
-def _hole(written: Document, index: int, mask: Floats) -> tuple[Picture, Floats]:
+def hole_of(written: Document, index: int, mask: Floats) -> tuple[Picture, Floats]:
     """The stack without an object and its shadow, and where nothing else lies in its place."""
     stack = harmonised_stack(replace(written, beside=()))
     rest = [layer for layer in stack.layers if layer.id != object_id(index)]
@@ -146,7 +146,7 @@ def _hole(written: Document, index: int, mask: Floats) -> tuple[Picture, Floats]
     return composite_picture(without), (mask * (others < 0.01)).astype(np.float32)
 
 
-def _distance(picture: Picture, truth: Picture, where: Floats) -> float:
+def distance_to(picture: Picture, truth: Picture, where: Floats) -> float:
     lengths = np.linalg.norm(picture.astype(np.float32) - truth, axis=2)
     return float((lengths * where).sum() / where.sum())
 

@@ -1,6 +1,7 @@
 """What is measured on a picture made from a layout, with the judge as the only witness.
 
-The judge is asked twice: at each region, and in windows of four sizes all over the picture.
+The judge is asked three times: where each object is to be seen, in each region's box, and in
+windows of four sizes all over the picture.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from collage_studio.document.geometry import Rect
 from collage_studio.engine.api import Picture
-from collage_studio.evaluate.judge import cut_square, square_around
-from collage_studio.evaluate.layouts import Layout, layout_document, regions_of
-from collage_studio.evaluate.metrics import Floats
-from collage_studio.evaluate.scores import FEWEST_VISIBLE, Likeness, read_back, without_nan
+from collage_studio.engine.quality.judge import MARGIN, cut_square, square_around
+from collage_studio.engine.quality.region_metrics import BoxMeter, TextMeter, is_scored
+from collage_studio.evaluate.layouts import Layout, layout_document, places_of, shown_parts
+from collage_studio.evaluate.scores import FEWEST_VISIBLE, read_back, without_nan
 
 WINDOWS = (0.26, 0.34, 0.45, 0.6)
 """Sides of the windows as parts of the canvas's; neighbours lie a fifth of a side apart."""
 SURE = 0.5
 """The judge's probability from which an object counts as seen."""
+
+LEAST_SHOWN = 0.35
+"""The part of an object that the layout's truth shows at least, where it shall count."""
 
 SAME_PLACE = 0.25
 """IoU from which two windows are held to show the same thing."""
@@ -43,20 +48,33 @@ class Witness(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Meters:
+    """Who looks at a picture: the judge, and networks that a person has."""
+
+    judge: Witness
+    clip: TextMeter | None = None
+    sam: BoxMeter | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayoutScores:
     """One method on one layout. The tuples go over the objects, back to front.
 
     Args:
         key: of the method.
-        counts: whether enough of the region is visible for it to count.
+        counts: whether enough of the object is to be seen for it to count.
         boxes: whether the region is a box.
-        right: the judge names the right object at the region.
-        neighbour: the judge names another object of the same caption at the region.
+        scored: whether the region's box is of a size that the published metrics count.
+        right: the judge names the right object where it is to be seen.
+        neighbour: the judge names another object of the same caption there.
+        chance: the judge's probability of the right object in the region's box, 0..1.
         overlap: IoU of the square in which the judge sees the object (`surest`) with the square
-            around the region; 0 if it sees the object nowhere.
+            around what is to be seen of it; 0 if it sees the object nowhere.
         elsewhere: the square in which the judge sees the object is centred outside the region's
             box.
-        clip_words: CLIP similarity of the region's crop to its words, -1..1; empty without CLIP.
+        crop_clip: CropCLIP, 100 times the cosine of the box's crop and the region's text; empty
+            without CLIP.
+        sam_iou: SAMIoU, 0..1; empty without SAM.
         seconds: how long the picture took.
     """
 
@@ -64,11 +82,14 @@ class LayoutScores:
     key: str
     counts: tuple[bool, ...]
     boxes: tuple[bool, ...]
+    scored: tuple[bool, ...]
     right: tuple[bool, ...]
     neighbour: tuple[bool, ...]
+    chance: tuple[float, ...]
     overlap: tuple[float, ...]
     elsewhere: tuple[bool, ...]
-    clip_words: tuple[float, ...] = ()
+    crop_clip: tuple[float, ...] = ()
+    sam_iou: tuple[float, ...] = ()
     seconds: float = 0.0
 
     @classmethod
@@ -84,67 +105,60 @@ class LayoutScores:
 
 
 def measure_layout(
-    layout: Layout,
-    key: str,
-    picture: Picture,
-    judge: Witness,
-    likeness: Likeness | None = None,
-    seconds: float = 0.0,
+    layout: Layout, key: str, picture: Picture, meters: Meters, seconds: float = 0.0
 ) -> LayoutScores:
     """All scores of one picture (H, W, 3) of the layout's canvas size."""
-    regions = regions_of(layout_document(layout, picture.shape[0]))
+    judge, canvas = meters.judge, picture.shape[0]
+    places = places_of(layout_document(layout, canvas))
+    parts = shown_parts(layout, canvas)
     names = [placed.name for placed in layout.scene.objects]
-    counts = tuple(float(region.sum()) >= FEWEST_VISIBLE for region in regions)
-    at_regions = _named_at(picture, regions, counts, judge)
+    counts = tuple(
+        float(part.sum()) >= FEWEST_VISIBLE and share >= LEAST_SHOWN for part, share in parts
+    )
+    seen_at = [square_around(part) for part, _ in parts]
+    told = _named(picture, seen_at, judge)
     squares, chances = _look_around(picture, judge)
     seen = [surest(squares, chances[:, judge.names.index(name)]) for name in names]
-    pairs = list(zip(seen, regions, counts, strict=True))
     return LayoutScores(
         layout.scene.seed,
         key,
         counts,
         layout.boxes,
-        tuple(told == name for told, name in zip(at_regions, names, strict=True)),
-        tuple(told != name and told in names for told, name in zip(at_regions, names, strict=True)),
+        tuple(is_scored(place, canvas, canvas) for place in places),
+        tuple(one == name for one, name in zip(told, names, strict=True)),
+        tuple(one != name and one in names for one, name in zip(told, names, strict=True)),
+        _chances_in(picture, places, names, judge),
         tuple(
-            overlap(square, square_around(region)) if counted and square else 0.0
-            for square, region, counted in pairs
+            overlap(square, around) if square else 0.0
+            for square, around in zip(seen, seen_at, strict=True)
         ),
         tuple(
-            bool(counted and square and not _is_within(square, region))
-            for square, region, counted in pairs
+            bool(square and not _is_within(square, place))
+            for square, place in zip(seen, places, strict=True)
         ),
-        _words(layout, picture, regions, counts, likeness),
+        meters.clip.scores(picture, places, layout.texts) if meters.clip else (),
+        meters.sam.scores(picture, places) if meters.sam else (),
         seconds,
     )
 
 
-def _words(
-    layout: Layout,
-    picture: Picture,
-    regions: Sequence[Floats],
-    counts: Sequence[bool],
-    likeness: Likeness | None,
+def _named(picture: Picture, squares: Sequence[Square], judge: Witness) -> list[str]:
+    """What the judge names in each square."""
+    chances = judge.chances([cut_square(picture, *square) for square in squares])
+    return [judge.names[int(i)] for i in chances.argmax(axis=1)]
+
+
+def _chances_in(
+    picture: Picture, places: Sequence[Rect], names: Sequence[str], judge: Witness
 ) -> tuple[float, ...]:
-    chosen = [i for i, counted in enumerate(counts) if counted]
-    if likeness is None or not chosen:
-        return ()
-    phrases = [layout.scene.objects[i].phrase for i in chosen]
-    told = likeness.to_words(picture, [regions[i] for i in chosen], phrases)
-    found = dict(zip(chosen, told, strict=True))
-    return tuple(found.get(i, 0.0) for i in range(len(counts)))
-
-
-def _named_at(
-    picture: Picture, regions: Sequence[Floats], counts: Sequence[bool], judge: Witness
-) -> list[str]:
-    """What the judge names in the square around each region; "" where it is not asked."""
-    asked = [region for region, counted in zip(regions, counts, strict=True) if counted]
-    if not asked:
-        return [""] * len(regions)
-    chances = judge.chances([cut_square(picture, *square_around(region)) for region in asked])
-    told = iter(judge.names[int(i)] for i in chances.argmax(axis=1))
-    return [next(told) if counted else "" for counted in counts]
+    """The judge's probability of each name in the square around each box."""
+    squares = [
+        ((p.left + p.right) / 2, (p.top + p.bottom) / 2, MARGIN * max(p.width, p.height))
+        for p in places
+    ]
+    chances = judge.chances([cut_square(picture, *square) for square in squares])
+    pairs = zip(chances, names, strict=True)
+    return tuple(round(float(row[judge.names.index(name)]), 5) for row, name in pairs)
 
 
 def _look_around(picture: Picture, judge: Witness) -> tuple[list[Square], npt.NDArray[np.float32]]:
@@ -185,11 +199,7 @@ def overlap(one: Square, other: Square) -> float:
     return common / (one[2] ** 2 + other[2] ** 2 - common)
 
 
-def _is_within(square: Square, region: Floats) -> bool:
-    """Whether the square's centre lies in the box around the region."""
-    rows, columns = np.nonzero(region > 0.5)
-    if rows.size == 0:
-        return False
+def _is_within(square: Square, place: Rect) -> bool:
+    """Whether the square's centre lies in the box."""
     x, y, _ = square
-    across = columns.min() <= x <= columns.max() + 1
-    return bool(across and rows.min() <= y <= rows.max() + 1)
+    return place.left <= x <= place.right and place.top <= y <= place.bottom

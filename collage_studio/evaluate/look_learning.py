@@ -9,7 +9,8 @@ from pathlib import Path
 
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.looks import BadLook, Look
-from collage_studio.document.model import Document, Layer, Raster, RunSettings
+from collage_studio.document.model import Document, Layer, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Learned, LearnProgress, LearnRequest, LearnSettings
 from collage_studio.evaluate.collages import unusual_names
 from collage_studio.evaluate.ladder import Looks, Runner

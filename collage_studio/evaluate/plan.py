@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.evaluate.configurations import (
     Configuration,
     Curve,

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from collage_studio.document.model import (
-    Document,
-    Layer,
-    Raster,
-    Recipe,
-    RunSettings,
-    Variation,
-)
+from collage_studio.document.model import Document, Layer, Raster, Variation
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.formats.extras_json import layer_extras_data, run_extras_data
 
 FORMAT = "collage-studio"

@@ -19,11 +19,9 @@ from collage_studio.document.model import (
     Mask,
     NextState,
     Raster,
-    Recipe,
-    RunSettings,
-    Start,
     Variation,
 )
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 from collage_studio.formats.collage_json import mask_member, pixels_member
 from collage_studio.formats.extras_json import read_layer_extras, read_run_extras
 from collage_studio.formats.fields import BadData, Fields

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from collage_studio.document.enlarging import enlarged
 from collage_studio.document.model import Document
 from collage_studio.formats.atomic import replacing
 from collage_studio.formats.collage_file import load_collage, write_collage_to
@@ -29,6 +30,7 @@ from collage_studio.formats.flat import (
     write_tiff,
     write_webp,
 )
+from collage_studio.formats.limits import check_picture_size
 from collage_studio.formats.openraster import write_ora_to
 from collage_studio.formats.openraster_reading import read_merged, read_ora
 from collage_studio.formats.picture import (
@@ -63,12 +65,14 @@ class ExportOptions:
         background: what lies behind transparent parts in JPEG.
         before_after: of a .webp: the collage and the accepted picture in turns.
         each_layer: the path is a folder for transparent PNGs of all layers.
+        factor: how many times the canvas's size; a .collage keeps its own.
     """
 
     depth: int = 0
     background: Colour = WHITE
     before_after: bool = False
     each_layer: bool = False
+    factor: int = 1
 
 
 _FLAT = ("The flat picture at full size", "Recipe, caption and sRGB profile")
@@ -133,10 +137,12 @@ def export_document(
             or what was read back differs.
     """
     options = options or ExportOptions()
-    if options.each_layer:
-        return export_layers(document, path)
     suffix = path.suffix.lower()
     suffix = _ALIASES.get(suffix, suffix)
+    if suffix != ".collage":
+        document = _sized(document, options.factor)
+    if options.each_layer:
+        return export_layers(document, path)
     if suffix not in _WRITERS:
         known = ", ".join(item.suffix for item in EXPORT_FORMATS)
         raise FormatError(f"{path.name} has no ending that can be exported. Use one of {known}.")
@@ -148,6 +154,13 @@ def export_document(
         file.flush()
         check(document, Path(file.name), options)
     return ExportReport(path, path.stat().st_size, checked=True)
+
+
+def _sized(document: Document, factor: int) -> Document:
+    size = document.size
+    if factor > 1:
+        check_picture_size("The export", size.width * factor, size.height * factor)
+    return enlarged(document, factor)
 
 
 def export_layers(document: Document, folder: Path, layer_ids: Sequence[str] = ()) -> ExportReport:

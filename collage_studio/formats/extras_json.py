@@ -26,7 +26,7 @@ def layer_extras_data(extras: LayerExtras) -> dict[str, Any]:
 def run_extras_data(extras: RunExtras) -> dict[str, Any]:
     """What differs from the defaults."""
     plain, data = RunExtras(), dict[str, Any]()
-    for name in ("control_model", "control_kind", "reference_model"):
+    for name in ("control_model", "control_kind", "reference_model", "clip_model", "sam_model"):
         if getattr(extras, name) != getattr(plain, name):
             data[name] = str(getattr(extras, name))
     if extras.loras:
@@ -65,6 +65,8 @@ def read_run_extras(source: Fields | None) -> RunExtras:
         control_kind=source.choice("control_kind", ControlKind.CANNY),
         reference_model=source.text("reference_model"),
         loras=_read_loras(source),
+        clip_model=source.text("clip_model"),
+        sam_model=source.text("sam_model"),
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -15,15 +17,17 @@ from collage_studio.document.blending import straight
 from collage_studio.document.compositing import flatten, flatten_deep
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, LayerKind, Mask, Raster
-from collage_studio.document.placing import Placed, mask_source, picture_source
+from collage_studio.document.placing import CACHE_TILE, Placed, mask_source, picture_source
 
 Pixels = npt.NDArray[np.uint8]
 Planes = npt.NDArray[np.float32]
 _ON_GRID_PX = 1e-3
 _PREVIEW_SIDE = 256
-_TILE = Size(512, 256)
 _NOTHING = 1e-4
 _KINDS = {8: np.uint8, 16: np.uint16}
+
+Lay = Callable[[Rect, Planes], None]
+"""Takes the samples of a tile, (4, h, w) premultiplied under the mask, and may change them."""
 
 
 def final_picture(document: Document) -> Pixels:
@@ -150,7 +154,15 @@ class Rendered:
         return pixels
 
 
-def render_layer(layer: Layer, outer: Affine, canvas: Size, depth: int = 8) -> Rendered:
+def render_layer(
+    layer: Layer,
+    outer: Affine,
+    canvas: Size,
+    depth: int = 8,
+    *,
+    lay: Lay | None = None,
+    pool: Executor | None = None,
+) -> Rendered:
     """A picture or fill layer at canvas scale.
 
     Pixels that lie on the canvas grid are copied as they are, off-canvas parts included; others
@@ -159,6 +171,8 @@ def render_layer(layer: Layer, outer: Affine, canvas: Size, depth: int = 8) -> R
     Args:
         outer: the placements of the groups around it.
         depth: 8 or 16 bits per channel of the answer.
+        lay: is given the samples on the canvas of what is resampled, as the compositor takes them.
+        pool: threads that share the work.
     """
     transform = outer.after(layer.placement)
     if layer.kind is LayerKind.FILL:
@@ -171,7 +185,14 @@ def render_layer(layer: Layer, outer: Affine, canvas: Size, depth: int = 8) -> R
         box = Rect(shift[0], shift[1], shift[0] + size.width, shift[1] + size.height)
         pixels = in_depth(layer.raster.pixels, depth)
         return Rendered(box, pixels, mask, is_exact=depth >= layer.raster.depth)
-    return _resampled(layer, layer.raster, transform, canvas, depth)
+    resampling = _Resampling(layer, layer.raster, transform, canvas, depth)
+    return resampling.rendered(lay, pool)
+
+
+def is_resampled(layer: Layer, outer: Affine) -> bool:
+    """Whether `render_layer` resamples the layer, and gives its samples to `lay`."""
+    raster = layer.raster
+    return raster is not None and _grid_shift(outer.after(layer.placement), raster.size) is None
 
 
 def render_mask(mask: Mask, placement: Affine, canvas: Size) -> tuple[Rect, Pixels]:
@@ -208,41 +229,67 @@ def _pasted(values: Pixels, inner: Rect, box: Rect) -> Pixels:
     return target
 
 
-def _resampled(
-    layer: Layer, raster: Raster, transform: Affine, canvas: Size, depth: int
-) -> Rendered:
+class _Resampling:
     """Colours, alpha and mask whose product is what the compositor draws.
 
     Resampling mask and alpha by themselves would square the softness where their edges meet: the
     mask is the share that masking leaves of the resampled alpha, and colours are those it leaves.
     """
-    plain = Placed(picture_source(raster, None), transform)
-    box = _within_reach(plain.bounds, canvas)
-    if box is None:
-        return _nothing(plain.bounds, depth)
-    pixels = np.empty((box.height, box.width, 4), _KINDS[depth])
-    if layer.mask is None:
-        for tile in _tiles(box):
-            planes = plain.sample(tile)
-            pixels[_within(tile, box)] = _interleaved(straight(planes), planes[3], depth)
-        return Rendered(box, pixels)
-    masked = Placed(picture_source(raster, layer.mask), transform)
-    mask = np.empty((box.height, box.width), np.uint8)
-    for tile in _tiles(box):
-        planes, shown = plain.sample(tile), masked.sample(tile)
+
+    def __init__(
+        self, layer: Layer, raster: Raster, transform: Affine, canvas: Size, depth: int
+    ) -> None:
+        self._layer, self._canvas, self._depth = layer, canvas, depth
+        self._plain = Placed(picture_source(raster, None), transform, keep=False)
+        self._masked: Placed | None = None
+        if layer.mask is not None:
+            self._masked = Placed(picture_source(raster, layer.mask), transform, keep=False)
+
+    def rendered(self, lay: Lay | None, pool: Executor | None) -> Rendered:
+        """All tiles, by the threads of `pool` where there is one."""
+        box = _within_reach(self._plain.bounds, self._canvas)
+        if box is None:
+            return _nothing(self._plain.bounds, self._depth)
+        pixels = np.empty((box.height, box.width, 4), _KINDS[self._depth])
+        mask = None if self._masked is None else np.empty(pixels.shape[:2], np.uint8)
+        on_canvas = Rect.of_size(self._canvas)
+
+        def draw(tile: Rect) -> None:
+            part = _within(tile, box)
+            pixels[part], values, shown = self._tile(tile)
+            if mask is not None and values is not None:
+                mask[part] = values
+            if lay is not None and not tile.intersect(on_canvas).is_empty:
+                lay(tile, shown)
+
+        for _ in (pool.map if pool else map)(draw, _tiles(box, self._canvas)):
+            pass
+        return Rendered(box, pixels, mask)
+
+    def _tile(self, tile: Rect) -> tuple[npt.NDArray[Any], Pixels | None, Planes]:
+        """Pixels and mask of the layer, and the samples that the compositor takes."""
+        planes = self._plain.sample(tile)
+        if self._masked is None:
+            return _interleaved(straight(planes), planes[3], self._depth), None, planes
+        masked = self._masked.sample(tile)
+        mask = _bytes(masked[3] / np.maximum(planes[3], 1e-6))
         colours = straight(planes)
-        if layer.mask_enabled:
-            colours = np.where(shown[3] > _NOTHING, straight(shown), colours)
-        pixels[_within(tile, box)] = _interleaved(colours, planes[3], depth)
-        mask[_within(tile, box)] = _bytes(shown[3] / np.maximum(planes[3], 1e-6))
-    return Rendered(box, pixels, mask)
+        if not self._layer.mask_enabled:
+            return _interleaved(colours, planes[3], self._depth), mask, planes
+        colours = np.where(masked[3] > _NOTHING, straight(masked), colours)
+        return _interleaved(colours, planes[3], self._depth), mask, masked
 
 
-def _tiles(box: Rect) -> Iterator[Rect]:
-    """Parts that fit the processor's cache."""
-    for top in range(box.top, box.bottom, _TILE.height):
-        for left in range(box.left, box.right, _TILE.width):
-            yield Rect(left, top, left + _TILE.width, top + _TILE.height).intersect(box)
+def _tiles(box: Rect, canvas: Size) -> Iterator[Rect]:
+    """Parts of `box` as the compositor cuts the canvas, and the same grid beyond its border."""
+    for top, bottom in _spans(box.top, box.bottom, CACHE_TILE.height, canvas.height):
+        for left, right in _spans(box.left, box.right, CACHE_TILE.width, canvas.width):
+            yield Rect(left, top, right, bottom)
+
+
+def _spans(start: int, end: int, step: int, border: int) -> Iterator[tuple[int, int]]:
+    inner = {border, *range(start - start % step, end, step)}
+    return pairwise(sorted({start, end, *(edge for edge in inner if start < edge < end)}))
 
 
 def _within(tile: Rect, box: Rect) -> tuple[slice, slice]:
@@ -252,7 +299,7 @@ def _within(tile: Rect, box: Rect) -> tuple[slice, slice]:
 
 def _interleaved(colours: Planes, alpha: Planes, depth: int) -> npt.NDArray[Any]:
     """(h, w, 4) from planes."""
-    return np.stack([*_whole(colours, depth), _whole(alpha, depth)], axis=2)
+    return cv2.merge([*_whole(colours, depth), _whole(alpha, depth)])  # pyright: ignore[reportReturnType]
 
 
 def _within_reach(bounds: Rect, canvas: Size) -> Rect | None:

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from collage_studio.document.compositing import Composition
 from collage_studio.document.geometry import Affine
 from collage_studio.document.harmonised import harmonised_stack, has_harmonised
 from collage_studio.document.model import BlendMode, Document, Layer
+from collage_studio.document.tree import clip_stacks
 from collage_studio.formats.atomic import replacing
 from collage_studio.formats.collage_json import mask_member, pixels_member
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.picture import (
+    Lay,
     accepted_raster,
     final_deep_picture,
     final_picture,
     is_deep,
+    is_resampled,
     render_layer,
     render_mask,
 )
-from collage_studio.formats.psd_embedded import RESOURCE, Links, pack_document
+from collage_studio.formats.psd_embedded import RESOURCE, Links, write_embedded
 from collage_studio.formats.psd_kept import document_blocks, document_resources, layer_blocks
-from collage_studio.formats.psd_writer import PSD_BYTES, Look, PlacedMask, PsdWriter
+from collage_studio.formats.psd_writer import (
+    PSD_BYTES,
+    Look,
+    PlacedMask,
+    PsdWriter,
+    Resource,
+)
 from collage_studio.formats.xmp import xmp_packet
 
 ORIGINAL_NAME, HARMONISED_NAME, RESULT_NAME = "Original", "Harmonised", "Result"
 MAX_LAYERS = 8000
 _XMP_RESOURCE = 1060
+_WORKERS = min(8, os.cpu_count() or 1)
+_COMPOSED_PIXELS = 1 << 24
+"""A canvas of at most this many is drawn as its layers are; a larger one takes too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +86,18 @@ def write_psd_to(document: Document, file: IO[bytes], options: PsdOptions | None
     if count_psd_layers(document) > MAX_LAYERS:
         raise FormatError(f"A PSD holds at most {MAX_LAYERS} layers. Merge some of them first.")
     depth = options.depth or (16 if is_deep(document) else 8)
-    stacks = _Stacks(document, depth, options.big)
-    with ThreadPoolExecutor(1) as pool:
-        flat = final_deep_picture if depth == 16 else final_picture
-        merged = pool.submit(flat, document)
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        stacks = _Stacks(document, depth, options.big, pool)
         stacks.add_all()
 
-        def resources(checksum: int) -> Mapping[int, bytes | memoryview]:
-            found: dict[int, bytes | memoryview] = {**document_resources(document)}
+        def resources(checksum: int) -> Mapping[int, Resource]:
+            found: dict[int, Resource] = {**document_resources(document)}
             found[_XMP_RESOURCE] = xmp_packet(document)
             if options.whole:
-                found[RESOURCE] = pack_document(document, stacks.links, checksum)
+                found[RESOURCE] = partial(write_embedded, document, stacks.links, checksum, pool)
             return found
 
-        stacks.writer.write(file, merged.result(), resources, document_blocks(document))
+        stacks.writer.write(file, stacks.merged(), resources, document_blocks(document))
     if not options.big and file.tell() > PSD_BYTES:
         raise FormatError("A PSD takes at most 2 GB, and this one is larger. Export it as .psb.")
 
@@ -99,21 +115,32 @@ def count_psd_layers(document: Document) -> int:
 class _Stacks:
     """Fills a writer with the groups Original, Harmonised and Result, as far as there are any."""
 
-    def __init__(self, document: Document, depth: int, big: bool) -> None:
-        self._document, self._depth = document, depth
-        self.writer = PsdWriter(document.size, depth=depth, big=big)
+    def __init__(self, document: Document, depth: int, big: bool, pool: Executor) -> None:
+        self._document, self._depth, self._pool = document, depth, pool
+        self.writer = PsdWriter(document.size, pool, depth=depth, big=big)
         self.links = Links()
+        size, self._composition = document.size, None
+        is_flat = accepted_raster(document) is not None
+        if not is_flat and size.width * size.height <= _COMPOSED_PIXELS:
+            self._composition = Composition(size)
+
+    def merged(self) -> npt.NDArray[Any]:
+        """The flat picture, (H, W, 4) straight uint8 or uint16; once, after all layers."""
+        composition, self._composition = self._composition, None
+        if composition is not None:
+            return composition.picture(np.uint16 if self._depth == 16 else np.uint8)
+        return (final_deep_picture if self._depth == 16 else final_picture)(self._document)
 
     def add_all(self) -> None:
         document = self._document
         layers = (document.background, *document.layers)
         result = accepted_raster(document)
         if result is None and not has_harmonised(document):
-            self._add_layers(layers, Affine())
+            self._add_drawn(layers)
             return
         through = BlendMode.PASS_THROUGH
         self.writer.begin_group()
-        self._add_layers(layers, Affine())
+        self._add_drawn(layers)
         self.writer.end_group(Look(ORIGINAL_NAME, blend=through, visible=result is None))
         if has_harmonised(document):
             self.writer.begin_group()
@@ -130,17 +157,36 @@ class _Stacks:
         if depth <= self._depth:
             self.links.bitmaps.setdefault(member, record)
 
-    def _add_layers(self, layers: Iterable[Layer], outer: Affine, *, are_own: bool = True) -> None:
+    def _add_drawn(self, layers: Iterable[Layer]) -> None:
+        """The document's own layers; each is drawn onto the flat picture right away."""
+        composition = self._composition
+        for base, clips in clip_stacks(layers):
+            if composition is not None and not clips and is_resampled(base, Affine()):
+                self._add_layers([base], Affine(), lay=partial(composition.lay, base))
+                continue
+            self._add_layers((base, *clips), Affine())
+            if composition is not None:
+                composition.draw(base, *clips, pool=self._pool)
+
+    def _add_layers(
+        self,
+        layers: Iterable[Layer],
+        outer: Affine,
+        *,
+        are_own: bool = True,
+        lay: Lay | None = None,
+    ) -> None:
         for layer in layers:
             if layer.is_group:
                 self._add_group(layer, outer, are_own)
             else:
-                self._add_layer(layer, outer, are_own)
+                self._add_layer(layer, outer, are_own, lay)
             if are_own:
                 self.links.layers[self.writer.count - 1] = layer.id
 
-    def _add_layer(self, layer: Layer, outer: Affine, is_own: bool) -> None:
-        rendered = render_layer(layer, outer, self._document.size, self._depth)
+    def _add_layer(self, layer: Layer, outer: Affine, is_own: bool, lay: Lay | None) -> None:
+        size, depth = self._document.size, self._depth
+        rendered = render_layer(layer, outer, size, depth, lay=lay, pool=self._pool)
         box, mask = rendered.box, None
         if rendered.mask is not None:
             mask = PlacedMask(box, rendered.mask, layer.mask_enabled)

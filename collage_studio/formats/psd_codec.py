@@ -6,9 +6,10 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from psd_tools.compression import decode_prediction, decode_rle, encode_rle
+from psd_tools.compression import decode_prediction, decode_rle
 
 from collage_studio.formats.errors import FormatError
 
@@ -19,6 +20,9 @@ _MOST_PER_BYTE = {RAW: 1, RLE: 70, ZIP: 1040, ZIP_PREDICTION: 1040}
 _SLACK_BYTES = 1 << 20
 _ZIP_LEVEL = 1
 _BIG_ENDIAN = {16: ">u2", 32: ">f4"}
+_PACK_BITS, _SHORT = 32773, 3
+_STRIP_STARTS, _STRIP_COUNTS = 273, 279
+_ROW_BY_ROW = (cv2.IMWRITE_TIFF_COMPRESSION, _PACK_BITS, cv2.IMWRITE_TIFF_ROWSPERSTRIP, 1)
 
 
 def pack_plane(plane: Plane, *, big: bool, predicted: bool = False) -> bytes:
@@ -37,27 +41,35 @@ def pack_plane(plane: Plane, *, big: bool, predicted: bool = False) -> bytes:
 
 
 def pack_runs(plane: Plane, *, big: bool) -> bytes:
-    """The rows of (h, w) uint8 or uint16 as run lengths, behind their byte counts."""
-    height, width = plane.shape
-    first = plane[0]
-    if (plane == first).all() and (first == first[0]).all():
-        return _constant_rows(first, height, big)
-    bits = plane.dtype.itemsize * 8
-    data = plane.astype(">u2").tobytes() if bits == 16 else plane.tobytes()
-    return encode_rle(data, width, height, bits, 2 if big else 1)
+    """The rows of (h, w) uint8 or uint16 as run lengths, behind their byte counts.
+
+    OpenCV's TIFF writer packs a row just as a PSD wants it, and other threads go on meanwhile.
+    """
+    rows = np.ascontiguousarray(plane)
+    if rows.dtype == np.uint16:
+        rows = rows.astype(_BIG_ENDIAN[16]).view(np.uint8)
+    _, tiff = cv2.imencode(".tiff", rows, _ROW_BY_ROW)
+    data = tiff.tobytes()
+    counts, starts = _tiff_strips(data)
+    if not np.array_equal(starts[1:], starts[:-1] + counts[:-1]):
+        raise FormatError("OpenCV packed a channel in an unknown order. Install another version.")
+    first, size = int(starts[0]), int(counts.sum())
+    return counts.astype(">u4" if big else ">u2").tobytes() + data[first : first + size]
 
 
-def _constant_rows(row: Plane, height: int, big: bool) -> bytes:
-    """Rows that are all the same are packed once."""
-    one = pack_runs_of_row(row)
-    return struct.pack(">I" if big else ">H", len(one)) * height + one * height
-
-
-def pack_runs_of_row(row: Plane) -> bytes:
-    """One row as run lengths."""
-    bits = row.dtype.itemsize * 8
-    data = row.astype(">u2").tobytes() if bits == 16 else row.tobytes()
-    return encode_rle(data, len(row), 1, bits, 2)[4:]
+def _tiff_strips(data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """How long each strip of a TIFF is and where it begins."""
+    order = "<" if data.startswith(b"II") else ">"
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    found = dict[int, npt.NDArray[np.int64]]()
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, length, value = struct.unpack_from(order + "HHII", data, entry)
+        if tag in (_STRIP_STARTS, _STRIP_COUNTS):
+            form = np.dtype(order + ("u2" if kind == _SHORT else "u4"))
+            place = entry + 8 if length * form.itemsize <= 4 else value
+            found[tag] = np.frombuffer(data, form, length, place).astype(np.int64)
+    return found[_STRIP_COUNTS], found[_STRIP_STARTS]
 
 
 def _differences(plane: npt.NDArray[np.uint16]) -> bytes:

@@ -11,9 +11,10 @@ import io
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import cv2
 import numpy as np
@@ -49,11 +50,14 @@ class Links:
         ).encode()
 
 
-def pack_document(document: Document, links: Links, checksum: int) -> memoryview:
-    """The resource's bytes.
+def write_embedded(
+    document: Document, links: Links, checksum: int, pool: Executor, file: IO[bytes]
+) -> None:
+    """Write the resource's bytes.
 
     Args:
         checksum: of the PSD's layers.
+        pool: threads that pack the bitmaps.
     """
     own = {
         name: bitmap
@@ -63,12 +67,10 @@ def pack_document(document: Document, links: Links, checksum: int) -> memoryview
 
     def members() -> Iterator[tuple[str, bytes]]:
         yield _LINKS, links.as_bytes(checksum)
-        for name, bitmap in own.items():
-            yield _PLANES + name, pack_bitmap(bitmap)
+        for name, packed in zip(own, pool.map(pack_bitmap, own.values()), strict=True):
+            yield _PLANES + name, packed
 
-    output = io.BytesIO()
-    write_without(document, {*links.bitmaps, *own}, members(), output)
-    return output.getbuffer()
+    write_without(document, {*links.bitmaps, *own}, members(), file)
 
 
 def pack_bitmap(bitmap: Raster | Mask) -> bytes:

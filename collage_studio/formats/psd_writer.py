@@ -10,7 +10,9 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 import cv2
@@ -87,6 +89,10 @@ BLEND_KEYS: Mapping[BlendMode, bytes] = {
 }
 
 
+Resource = bytes | Callable[[IO[bytes]], None]
+"""The bytes of an image resource, or what writes them into a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a PSD keeps of a layer beside its pixels; `blocks` are foreign and written as given."""
@@ -118,11 +124,33 @@ class PlacedMask:
     enabled: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A layer: its box, its channels, which are packed by and by, and what follows their sizes."""
+
+    box: Rect
+    channels: Mapping[int, Future[bytes]]
+    rest: bytes
+
+    def as_bytes(self, big: bool) -> bytes:
+        box, length = self.box, ">hQ" if big else ">hI"
+        return b"".join(
+            [
+                struct.pack(">4iH", box.top, box.left, box.bottom, box.right, len(self.channels)),
+                *(struct.pack(length, n, len(data.result())) for n, data in self.channels.items()),
+                self.rest,
+            ]
+        )
+
+
 class PsdWriter:
     """A PSD under construction, bottom layer first; RGB with layers' own alpha."""
 
-    def __init__(self, size: Size, *, depth: int = 8, big: bool = False) -> None:
+    def __init__(self, size: Size, pool: Executor, *, depth: int = 8, big: bool = False) -> None:
         """Begin a file of 8 or 16 bits per channel, a PSB if `big`.
+
+        Args:
+            pool: threads that pack the channels.
 
         Raises:
             FormatError: the canvas is too large for the format.
@@ -131,9 +159,8 @@ class PsdWriter:
         if side > limit:
             advice = "Make it smaller." if big else "Export it as .psb."
             raise FormatError(f"A {'PSB' if big else 'PSD'} has at most {limit} px. {advice}")
-        self._size, self._depth, self._big = size, depth, big
-        self._records = list[bytes]()
-        self._channels = list[bytes]()
+        self._size, self._depth, self._big, self._pool = size, depth, big, pool
+        self._records = list[_Record]()
 
     @property
     def count(self) -> int:
@@ -148,14 +175,24 @@ class PsdWriter:
         top: int,
         mask: PlacedMask | None = None,
     ) -> int:
-        """Put (h, w, 4) straight pixels on top; gives the index of the layer's record."""
+        """Put (h, w, 4) straight pixels on top, which are read later.
+
+        Returns:
+            The index of the layer's record.
+        """
         box = Rect(left, top, left + pixels.shape[1], top + pixels.shape[0])
-        planes = cv2.split(in_depth(pixels, self._depth))
         packed = {
-            channel: pack_plane(planes[channel], big=self._big) for channel in (_ALPHA, *_COLOURS)
+            channel: self._pool.submit(self._packed_channel, pixels, channel % 4)
+            for channel in (_ALPHA, *_COLOURS)
         }
         self._add(look, box, packed, mask, {})
         return self.count - 1
+
+    def _packed_channel(self, pixels: npt.NDArray[Any], channel: int) -> bytes:
+        return self._packed(cv2.extractChannel(pixels, channel))
+
+    def _packed(self, plane: npt.NDArray[Any]) -> bytes:
+        return pack_plane(in_depth(plane, self._depth), big=self._big)
 
     def begin_group(self) -> None:
         """Put a mark below the layers of a group."""
@@ -166,34 +203,28 @@ class PsdWriter:
         """Close the group that holds everything since its `begin_group`."""
         self._add(look, Rect(0, 0, 0, 0), self._no_pixels(), mask, {"lsct": _OPEN_GROUP})
 
-    def _no_pixels(self) -> dict[int, bytes]:
-        return dict.fromkeys((_ALPHA, *_COLOURS), b"\x00\x00")
+    def _no_pixels(self) -> dict[int, Future[bytes]]:
+        nothing = Future[bytes]()
+        nothing.set_result(b"\x00\x00")
+        return dict.fromkeys((_ALPHA, *_COLOURS), nothing)
 
     def _add(
         self,
         look: Look,
         box: Rect,
-        packed: dict[int, bytes],
+        packed: dict[int, Future[bytes]],
         mask: PlacedMask | None,
         section: Mapping[str, int],
     ) -> None:
         if mask is not None:
-            packed[_MASK] = pack_plane(in_depth(mask.values, self._depth), big=self._big)
-        length = ">hQ" if self._big else ">hI"
-        sizes = b"".join(struct.pack(length, channel, len(d)) for channel, d in packed.items())
+            packed[_MASK] = self._pool.submit(self._packed, mask.values)
         flags = _IS_MODERN | (0 if look.visible else _HIDDEN) | (_NO_PIXELS if section else 0)
         key = BLEND_KEYS[look.blend]
         extra = _mask_data(mask) + struct.pack(">I", 0) + self._name_and_blocks(look, section, key)
-        self._records.append(
-            struct.pack(">4iH", box.top, box.left, box.bottom, box.right, len(packed))
-            + sizes
-            + struct.pack(
-                ">4s4s4BI", b"8BIM", key, round(look.opacity * 255), look.clipped, flags, 0,
-                len(extra),
-            )
-            + extra
-        )  # fmt: skip
-        self._channels += packed.values()
+        look_data = struct.pack(
+            ">4s4s4BI", b"8BIM", key, round(look.opacity * 255), look.clipped, flags, 0, len(extra)
+        )
+        self._records.append(_Record(box, packed, look_data + extra))
 
     def _name_and_blocks(self, look: Look, section: Mapping[str, int], key: bytes) -> bytes:
         name = plain_name(look.name)
@@ -219,17 +250,21 @@ class PsdWriter:
         self,
         file: IO[bytes],
         merged: npt.NDArray[Any],
-        resources: Callable[[int], Mapping[int, bytes | memoryview]],
+        resources: Callable[[int], Mapping[int, Resource]],
         blocks: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Finish the file.
+        """Finish the file, which can be written to at any place.
 
         Args:
             merged: the flat picture, (H, W, 4) straight.
             resources: given the checksum of all layers, image resources by number.
             blocks: foreign blocks of the whole document.
         """
-        layers = [struct.pack(">h", -self.count), *self._records, *self._channels]
+        channels = [one.result() for record in self._records for one in record.channels.values()]
+        records = [record.as_bytes(self._big) for record in self._records]
+        layers = [struct.pack(">h", -self.count), *records, *channels]
+        self._records.clear()
+        channels.clear()
         layers.append(bytes(-sum(map(len, layers)) % 4))
         checksum = 0
         for part in layers:
@@ -247,35 +282,36 @@ class PsdWriter:
             )
         )  # fmt: skip
         file.write(struct.pack(">I", 0))
-        found = list(self._resources(merged, resources(checksum)))
-        file.write(struct.pack(">I", sum(12 + len(data) + len(data) % 2 for _, data in found)))
-        for number, data in found:
-            file.write(struct.pack(">4sHHI", b"8BIM", number, 0, len(data)))
-            file.write(data)
-            file.write(bytes(len(data) % 2))
-        found.clear()
+        _write_sized(file, lambda: self._write_resources(file, merged, resources(checksum)))
         file.write(struct.pack(length, struct.calcsize(length) + size + len(tail)))
         file.write(struct.pack(length, size))
         for part in layers:
             file.write(part)
         file.write(tail)
-        self._channels.clear()
         self._write_merged(file, merged)
 
     def _write_merged(self, file: IO[bytes], merged: npt.NDArray[Any]) -> None:
         """All byte counts come first, then the rows of all channels."""
         counts, rows = list[bytes](), list[bytes]()
         width = (4 if self._big else 2) * self._size.height
-        for plane in _on_white(in_depth(merged, self._depth)):
-            packed = pack_runs(np.ascontiguousarray(plane), big=self._big)
+        planes = _on_white(in_depth(merged, self._depth))
+        for packed in self._pool.map(partial(pack_runs, big=self._big), planes):
             counts.append(packed[:width])
             rows.append(packed[width:])
         file.write(struct.pack(">H", RLE))
         file.writelines((*counts, *rows))
 
+    def _write_resources(
+        self, file: IO[bytes], merged: npt.NDArray[Any], more: Mapping[int, Resource]
+    ) -> None:
+        for number, data in self._resources(merged, more):
+            file.write(struct.pack(">4sHH", b"8BIM", number, 0))
+            write = partial(file.write, data) if isinstance(data, bytes) else partial(data, file)
+            file.write(bytes(_write_sized(file, write) % 2))
+
     def _resources(
-        self, merged: npt.NDArray[Any], more: Mapping[int, bytes | memoryview]
-    ) -> Iterator[tuple[int, bytes | memoryview]]:
+        self, merged: npt.NDArray[Any], more: Mapping[int, Resource]
+    ) -> Iterator[tuple[int, Resource]]:
         dpi = _DPI * _FIXED_POINT
         name = f"Collage Studio {__version__}".encode("utf-16-be")
         who = struct.pack(">I", len(name) // 2) + name
@@ -285,6 +321,24 @@ class PsdWriter:
         # The merged picture is real, so readers without layers may show it.
         yield 1057, struct.pack(">IB", 1, 1) + who + who + struct.pack(">I", 1)
         yield from more.items()
+
+
+def _write_sized(file: IO[bytes], write: Callable[[], object]) -> int:
+    """Let `write` write into `file`, with its size before it in four bytes; gives that size.
+
+    Raises:
+        FormatError: four bytes cannot tell it.
+    """
+    file.write(bytes(4))
+    start = file.tell()
+    write()
+    end = file.tell()
+    if end - start >= 1 << 32:
+        raise FormatError("The pictures take more than 4 GB. Save a .collage beside a flat export.")
+    file.seek(start - 4)
+    file.write(struct.pack(">I", end - start))
+    file.seek(end)
+    return end - start
 
 
 def _mask_data(mask: PlacedMask | None) -> bytes:

@@ -11,11 +11,15 @@ from enum import StrEnum
 from collage_studio.document.announcer import Announcer
 from collage_studio.engine.api import (
     Cancelled,
+    Downloaded,
     Event,
     Failed,
+    FetchRequest,
+    FillRequest,
     Finished,
     LearnProgress,
     LearnRequest,
+    PictureRequest,
     Produced,
     Request,
     Started,
@@ -44,6 +48,7 @@ class Job:
         details: technical text behind `message`.
         created: seconds since the epoch.
         shares: of a job that learns: each layer's loss as a share of its first.
+        fetched: bytes of its model that have arrived, and all of them; (0, 0) = none is fetched.
     """
 
     id: str
@@ -62,6 +67,7 @@ class Job:
     created: float = 0.0
     batch: tuple[int, ...] = ()
     shares: tuple[float, ...] = ()
+    fetched: tuple[int, int] = (0, 0)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -85,8 +91,30 @@ class Job:
         return isinstance(self.request, LearnRequest)
 
     @property
+    def is_filling(self) -> bool:
+        """It paints what layers hide."""
+        return isinstance(self.request, FillRequest)
+
+    @property
+    def makes_pictures(self) -> bool:
+        """It ends in variations."""
+        return isinstance(self.request, PictureRequest)
+
+    @property
+    def is_fetch(self) -> bool:
+        """It only fetches a model, and belongs to no document."""
+        return isinstance(self.request, FetchRequest)
+
+    @property
+    def is_fetching(self) -> bool:
+        """Its model is being fetched, or that is all it does."""
+        return self.fetched[1] > 0 and self.steps == 0
+
+    @property
     def _units(self) -> int:
-        return self.steps if self.is_learning else self.steps * len(self.seeds)
+        if self.is_fetching:
+            return self.fetched[1]
+        return self.steps * len(self.seeds) if self.makes_pictures else self.steps
 
     @property
     def current_number(self) -> int:
@@ -95,8 +123,10 @@ class Job:
 
     @property
     def _units_done(self) -> int:
-        """Steps times seeds that are behind us."""
-        if self.is_learning:
+        """Steps times seeds that are behind us, or bytes."""
+        if self.is_fetching:
+            return self.fetched[0]
+        if not self.makes_pictures:
             return self.step
         under_way = [seed for seed in self.batch if seed not in self.seeds_done]
         return len(self.seeds_done) * self.steps + self.step * len(under_way)
@@ -183,10 +213,11 @@ class JobBoard:
             self.changed.announce(job)
 
     def clear(self) -> None:
-        """Forget every job; their late events become non-events."""
-        gone = self.jobs
-        self._jobs.clear()
-        self._paces.clear()
+        """Forget every job of a document; their late events become non-events."""
+        gone = [job for job in self.jobs if not job.is_fetch]
+        for job in gone:
+            del self._jobs[job.id]
+            self._paces.pop(job.id, None)
         for job in gone:
             self.changed.announce(job)
 
@@ -196,7 +227,7 @@ class JobBoard:
         if not job.is_over:
             return job
         request = job.request if request is None else request
-        if not isinstance(request, LearnRequest):
+        if isinstance(request, PictureRequest):
             missing = tuple(seed for seed in request.seeds if seed not in job.seeds_done)
             request = replace(request, seeds=missing or request.seeds)
         fresh = Job(job.id, job.title, request, created=job.created)
@@ -222,7 +253,10 @@ class JobBoard:
 
     def _after(self, job: Job, event: Event) -> Job:
         match event:
+            case Downloaded(done=done, total=total):
+                return self._timed(replace(job, state=JobState.RUNNING, fetched=(done, total)))
             case Started(steps=steps, warnings=warnings):
+                self._paces[job.id] = _Pace()
                 return replace(job, state=JobState.RUNNING, steps=steps, warnings=warnings)
             case Stepped():
                 return self._stepped(job, event)

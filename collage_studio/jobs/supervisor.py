@@ -61,13 +61,14 @@ class Supervisor:
         *,
         engine: str = ENGINE,
         device: str = "auto",
+        precision: str = "auto",
         asset_budget_bytes: int = 2 << 30,
     ) -> None:
         """Args: engine: "package.module:Class", imported by the worker only."""
         self._on_event = on_event
         self._on_state = on_state
         self._engine = engine
-        self._device = device
+        self._device, self._precision = device, precision
         self._asset_budget = asset_budget_bytes
         self._orders: SimpleQueue[Order] = SimpleQueue()
         self._bell = _Bell()
@@ -169,7 +170,9 @@ class Supervisor:
         if self._worker is None and self._deaths_at_start < _MOST_DEATHS_AT_START:
             self._on_state(EngineState.RESTARTING if self._has_lived else EngineState.STARTING)
             self._has_lived = True
-            self._worker = WorkerProcess(self._engine, self._device, self._asset_budget)
+            self._worker = WorkerProcess(
+                self._engine, self._device, self._precision, self._asset_budget
+            )
 
     def _start_next(self) -> None:
         is_free = self._running is None and self._worker is not None and self._worker.is_ready

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import traceback
 from collections import deque
@@ -33,6 +34,7 @@ from collage_studio.jobs.wire import (
     unpack,
 )
 
+_NICENESS = 10
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +49,8 @@ class WorkerSettings:
     """All a worker has to know at its birth.
 
     Args:
-        engine: "package.module:Class"; the class is called with `device`.
+        engine: "package.module:Class"; the class is called with `device`, and with `precision`
+            where one is chosen.
         prefix: of the names of its shared-memory segments.
         asset_budget_bytes: rasters and masks kept from one job to the next.
     """
@@ -55,13 +58,21 @@ class WorkerSettings:
     engine: str
     device: str
     prefix: str
+    precision: str = "auto"
     asset_budget_bytes: int = 2 << 30
 
 
 def main(connection: Connection, settings: WorkerSettings) -> None:
     """Serve until told to stop or until the app is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _give_way()
     Worker(connection, settings).serve()
+
+
+def _give_way() -> None:
+    """Let the window go first where both want a core, so that it never waits for a run's step."""
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(_NICENESS)
 
 
 class Worker:
@@ -95,9 +106,11 @@ class Worker:
         module, _, name = self._settings.engine.partition(":")
         try:
             factory = cast(
-                "Callable[[str], EngineLike]", getattr(importlib.import_module(module), name)
+                "Callable[..., EngineLike]", getattr(importlib.import_module(module), name)
             )
-            self._engine = factory(self._settings.device)
+            precision = self._settings.precision
+            chosen = {} if precision == "auto" else {"precision": precision}
+            self._engine = factory(self._settings.device, **chosen)
         except Exception as error:  # noqa: BLE001  the border to code of many libraries
             self._failure = _explained(error, "The engine could not be loaded.")
 

@@ -34,7 +34,7 @@ _POLITE_SECONDS = 0.5
 class WorkerProcess:
     """Starts the process; knows what it was sent and which segments it has made."""
 
-    def __init__(self, engine: str, device: str, asset_budget_bytes: int) -> None:
+    def __init__(self, engine: str, device: str, precision: str, asset_budget_bytes: int) -> None:
         token = secrets.token_hex(4)
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -43,7 +43,9 @@ class WorkerProcess:
         self.is_ready = False
         self._prefix = f"csw{token}"
         self._next_number = 0
-        settings = worker.WorkerSettings(engine, device, self._prefix, asset_budget_bytes)
+        settings = worker.WorkerSettings(
+            engine, device, self._prefix, precision, asset_budget_bytes
+        )
         self.process: SpawnProcess = context.Process(
             target=worker.main, args=(theirs, settings), name="collage-studio-engine", daemon=True
         )

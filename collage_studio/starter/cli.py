@@ -1,4 +1,4 @@
-"""The command `collage-studio starter`: train, extract, export, sample."""
+"""The command `collage-studio starter`: train, extract, export, sample, and its control."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_extract(commands.add_parser("extract", help="extract the stickers from the emoji font"))
     _add_export(commands.add_parser("export", help="write a checkpoint as a model folder"))
     _add_sample(commands.add_parser("sample", help="draw a grid of samples from a model folder"))
+    _add_train_control(
+        commands.add_parser("train-control", help="train the control model that follows edges")
+    )
+    _add_export_control(
+        commands.add_parser("export-control", help="write its checkpoint as a folder")
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,6 +75,22 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(starter_function=_sample)
 
 
+def _add_train_control(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("work", type=Path, help="the folder given to `train`, with its pool")
+    parser.add_argument("--model", type=Path, help="the model folder; the default is the starter's")
+    parser.add_argument("--minutes", type=float, help="how long it trains")
+    parser.add_argument("--steps", type=int, help="end after this many steps instead")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint")
+    parser.set_defaults(starter_function=_train_control)
+
+
+def _add_export_control(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("work", type=Path, help="the folder given to `train-control`")
+    parser.add_argument("folder", type=Path, help="where the control's folder is written")
+    parser.set_defaults(starter_function=_export_control)
+
+
 def _train(args: argparse.Namespace) -> None:
     # Imported late: the parser must not wait for torch.
     from collage_studio.starter.autoencoder import AutoencoderConfig, train_autoencoder
@@ -100,6 +122,26 @@ def _export(args: argparse.Namespace) -> None:
     work: Path = args.work
     networks = default_config(work / "pool", work / "denoiser.pt", args.device).networks
     step = export_model(work / "denoiser.pt", work / "autoencoder.pt", args.folder, networks)
+    log.info("wrote step %d to %s", step, args.folder)
+
+
+def _train_control(args: argparse.Namespace) -> None:
+    from collage_studio.starter.control_training import ControlConfig, train_control
+
+    config = ControlConfig(args.work / "pool", args.work / "control.pt", device=args.device)
+    config = replace(
+        config,
+        model=args.model or config.model,
+        steps=args.steps,
+        minutes=args.minutes or config.minutes,
+    )
+    train_control(config, resume=args.resume, progress=log.info)
+
+
+def _export_control(args: argparse.Namespace) -> None:
+    from collage_studio.starter.control_training import export_control
+
+    step = export_control(args.work / "control.pt", args.folder)
     log.info("wrote step %d to %s", step, args.folder)
 
 

@@ -124,7 +124,7 @@ def save_model(
     fresh.chmod(0o755)
     pipeline.save_pretrained(fresh, safe_serialization=True)
     _forget_derived_setting(fresh / "vae" / "config.json")
-    _swap(fresh, folder)
+    replace_folder(fresh, folder)
 
 
 def _forget_derived_setting(config: Path) -> None:
@@ -134,7 +134,8 @@ def _forget_derived_setting(config: Path) -> None:
     config.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
-def _swap(fresh: Path, folder: Path) -> None:
+def replace_folder(fresh: Path, folder: Path) -> None:
+    """Put a finished folder in the place of `folder`."""
     old = fresh.with_name(fresh.name + "-old")
     if folder.exists():
         os.replace(folder, old)

@@ -41,12 +41,16 @@ class Example:
     Args:
         words: the caption in pieces, each with the channel of `masks` it speaks of; None for words
             about the whole picture.
+        scene: number of the scene in the pool.
+        corner: top and left of the window, in latent cells.
     """
 
     lit: NDArray[np.float16]
     pasted: NDArray[np.float16]
     masks: NDArray[np.float16]
     words: tuple[tuple[str, int | None], ...]
+    scene: int = 0
+    corner: tuple[int, int] = (0, 0)
 
     @property
     def caption(self) -> str:
@@ -125,6 +129,11 @@ class ScenePool:
     def __len__(self) -> int:
         return len(self._scenes)
 
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """The scenes by number."""
+        return tuple(self._scenes)
+
     def refresh(self) -> None:
         for path in sorted(self._folder.glob("*.npz")):
             if path.name not in self._known:
@@ -142,8 +151,8 @@ class ScenePool:
 
     def draw(self, rng: np.random.Generator, window: int) -> Example:
         """A random scene's random window of `window` x `window` latent cells."""
-        index = int(rng.integers(len(self)))
-        scene, masks = self._scenes[index], self._masks[index]
+        number = int(rng.integers(len(self)))
+        scene, masks = self._scenes[number], self._masks[number]
         top, left = self._corner(rng, scene, masks.shape[-1], window)
         cut = np.s_[..., top : top + window, left : left + window]
         seen, whole = masks[cut].sum((1, 2), np.float32), masks.sum((1, 2), np.float32)
@@ -153,7 +162,8 @@ class ScenePool:
             if part >= max(MIN_CELLS, MIN_SHARE * total)
         ]
         words = tuple(_caption_words(rng, scene, named))
-        return Example(self._lit[index][cut], self._pasted[index][cut], masks[cut], words)
+        lit, pasted = self._lit[number][cut], self._pasted[number][cut]
+        return Example(lit, pasted, masks[cut], words, number, (top, left))
 
     @staticmethod
     def _corner(rng: np.random.Generator, scene: Scene, full: int, window: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,23 +21,21 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from collage_studio.starter.grounding import ground_attention, token_coverage
+from collage_studio.starter.batches import Batch, Batches, BatchSettings
+from collage_studio.starter.grounding import ground_attention
 from collage_studio.starter.model import (
-    TRAIN_STEPS,
     NetworkConfig,
-    alphas_cumprod,
     build_text_encoder,
     build_unet,
 )
 from collage_studio.starter.optim import build_optimizers, set_learning_rate
 from collage_studio.starter.parallel import Workers
 from collage_studio.starter.pool import Example, ScenePool
-from collage_studio.starter.tokenizer import build_tokenizer
 
 Progress = Callable[[str], None]
 
-PASTE_STEPS = (100, 850)
-"""The noise levels at which examples start from the photobash: those that harmonising uses."""
+REFRESH_STEPS = 20
+"""After how many steps scenes that were encoded meanwhile are taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,7 @@ class TrainConfig:
     warm_steps: int = 100
     decay_from: float = 0.65
     ema_decay: float = 0.995
-    drop_caption: float = 0.1
-    from_paste: float = 0.35
-    """Share of examples that start from the photobash."""
-    grounded: float = 0.5
-    """Share of examples whose words are read only where their layer is visible."""
-    gamma: float = 5.0
-    """Signal-to-noise ratio from which a step counts less."""
+    drawn: BatchSettings = field(default_factory=BatchSettings)
     muon: bool = True
     muon_iterations: int = 3
     threads: int = 2
@@ -85,52 +77,24 @@ def default_config(pool: Path, checkpoint: Path, device: str | None = None) -> T
     return config
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one step learns from. Latents are (B, 8, h, w)."""
-
-    noisy: Tensor
-    target: Tensor
-    """The v that leads from `noisy` to the truth."""
-    weight: Tensor
-    """(B, 1, 1, 1)"""
-    t: Tensor
-    """(B,)"""
-    tokens: Tensor
-    """(B, 77)"""
-    coverage: Tensor
-    """(B, 77, h, w): where each token may be read, 0..1."""
-
-    def _parts(self) -> tuple[Tensor, ...]:
-        return self.noisy, self.target, self.weight, self.t, self.tokens, self.coverage
-
-    def to(self, device: str) -> Batch:
-        return Batch(*(part.to(device) for part in self._parts()))
-
-    def split(self, count: int) -> list[Batch]:
-        """Nearly equal shares; fewer than asked for if the batch is too small."""
-        chunks = (part.chunk(count) for part in self._parts())
-        return [Batch(*parts) for parts in zip(*chunks, strict=True)]
-
-
 class Trainer:
     """The state of one training: networks, their averages, optimizers, and random sources."""
 
     def __init__(self, config: TrainConfig) -> None:
         torch.manual_seed(config.seed)
         self.config = config
+        self.checkpoint, self.save_minutes = config.checkpoint, config.save_minutes
         self.workers = Workers(1 if config.device.startswith("cuda") else config.threads)
-        self.tokenizer = build_tokenizer()
+        self.batches = Batches.seeded(config.drawn, config.seed)
         self.unet: UNet2DConditionModel = build_unet(config.networks)
-        self.text_encoder: CLIPTextModel = build_text_encoder(config.networks, self.tokenizer)
+        self.text_encoder: CLIPTextModel = build_text_encoder(
+            config.networks, self.batches.tokenizer
+        )
         ground_attention(self.unet)
         for network in (self.unet, self.text_encoder):
             nn.Module.to(network, config.device)
         self.averages = {name: value.detach().clone() for name, value in self._weights()}
         self.optimizers = self._build_optimizers()
-        self.rng = np.random.default_rng(config.seed)
-        self.noise = torch.Generator("cpu").manual_seed(config.seed)
-        self.signal = alphas_cumprod()
         self.step = 0
         self.samples = 0
         self.elapsed = 0.0
@@ -148,7 +112,7 @@ class Trainer:
         if self.done >= config.whole_from:
             batch = max(1, batch * window**2 // config.whole_window**2)
             window = config.whole_window
-        examples = [pool.draw(self.rng, window) for _ in range(batch)]
+        examples = [pool.draw(self.batches.rng, window) for _ in range(batch)]
         warmth = min(1.0, (self.step + 1) / config.warm_steps)
         fade = min(1.0, max(0.0, 1 - self.done) / (1 - config.decay_from))
         set_learning_rate(self.optimizers, config.learning_rate * warmth * fade)
@@ -161,6 +125,8 @@ class Trainer:
         self.step += 1
         self.samples += batch
         self._average()
+        if self.step % REFRESH_STEPS == 0:
+            pool.refresh()
         return loss
 
     def state(self) -> dict[str, Any]:
@@ -170,8 +136,7 @@ class Trainer:
             "text_encoder": self.text_encoder.state_dict(),
             "averages": self.averages,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "rng": self.rng.bit_generator.state,
-            "noise": self.noise.get_state(),
+            **self.batches.state(),
             "step": self.step,
             "samples": self.samples,
             "elapsed": self.elapsed,
@@ -184,8 +149,7 @@ class Trainer:
             self.averages[name].copy_(value)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.rng.bit_generator.state = state["rng"]
-        self.noise.set_state(state["noise"].cpu())
+        self.batches.load_state(state)
         self.step, self.samples = state["step"], state["samples"]
         self.elapsed = state["elapsed"]
 
@@ -210,16 +174,7 @@ class Trainer:
 
     def prepare(self, examples: list[Example]) -> Batch:
         """Draw everything random about a batch, so that its shares can be computed in any order."""
-        lit = _stack([example.lit for example in examples])
-        start, t = self._starts_and_steps(examples, lit)
-        noise = torch.randn(lit.shape, generator=self.noise)
-        share = self.signal[t].view(-1, 1, 1, 1)
-        noisy = share.sqrt() * start + (1 - share).sqrt() * noise
-        target = (share.sqrt() * noisy - lit) / (1 - share).sqrt()
-        ratio = share / (1 - share)
-        weight = (self.config.gamma / ratio).clamp(max=1.0)
-        tokens, coverage = self._words(examples)
-        return Batch(noisy, target, weight, t, tokens, coverage).to(self.config.device)
+        return self.batches.of(examples).to(self.config.device)
 
     def _loss(self, batch: Batch) -> Tensor:
         """Squared error of v; steps with little noise count less, strong noise counts in full.
@@ -234,44 +189,27 @@ class Trainer:
             ).sample
         return (batch.weight * (predicted.float() - batch.target).square()).mean()
 
-    def _starts_and_steps(self, examples: list[Example], lit: Tensor) -> tuple[Tensor, Tensor]:
-        """What is noised, and to which step: (B, 8, h, w) and (B,)."""
-        start = lit.clone()
-        t = self.rng.integers(TRAIN_STEPS, size=len(examples))
-        for index, example in enumerate(examples):
-            if self.rng.random() < self.config.from_paste:
-                flat = torch.from_numpy(self._pasted_share(example))  # (h, w)
-                start[index] += flat * (_stack([example.pasted])[0] - lit[index])
-                t[index] = self.rng.integers(*PASTE_STEPS)
-        return start, torch.from_numpy(t)
-
-    def _pasted_share(self, example: Example) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """How much of the photobash to start from, per latent cell."""
-        height, width = example.lit.shape[-2:]
-        kind = self.rng.random()
-        if kind < 0.6:
-            return np.ones((height, width), np.float32)
-        if kind < 0.8:
-            return np.full((height, width), self.rng.random(), np.float32)
-        chosen = self.rng.random(len(example.masks)) < 0.5
-        return (example.masks[chosen].sum(axis=0, dtype=np.float32) > 0.02).astype(np.float32)
-
-    def _words(self, examples: list[Example]) -> tuple[Tensor, Tensor]:
-        """Token ids (B, 77) and where each may be read, (B, 77, h, w)."""
-        ids, coverage = list[Tensor](), list[Tensor]()
-        for example in examples:
-            words = () if self.rng.random() < self.config.drop_caption else example.words
-            masks = example.masks if self.rng.random() < self.config.grounded else None
-            row, covered = token_coverage(self.tokenizer, words, masks, example.lit.shape[-2:])
-            ids.append(row)
-            coverage.append(covered)
-        return torch.stack(ids), torch.stack(coverage)
-
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         for name, weight in self._weights():
             self.averages[name].lerp_(weight.detach(), 1 - keep)
+
+
+class Training(Protocol):
+    """What `run_training` drives; `Trainer` is one."""
+
+    checkpoint: Path
+    save_minutes: float
+    step: int
+    samples: int
+    elapsed: float
+    workers: Workers
+
+    @property
+    def done(self) -> float: ...
+    def train_step(self, pool: ScenePool) -> float: ...
+    def state(self) -> dict[str, Any]: ...
 
 
 def train(config: TrainConfig, *, resume: bool = False, progress: Progress) -> Trainer:
@@ -281,6 +219,12 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress) -> T
     if resume and config.checkpoint.exists():
         trainer.load_state(torch.load(config.checkpoint, map_location="cpu", weights_only=True))
         progress(f"resumed at step {trainer.step}")
+    run_training(trainer, pool, progress)
+    return trainer
+
+
+def run_training(trainer: Training, pool: ScenePool, progress: Progress) -> None:
+    """Take steps until the trainer is done, saving a checkpoint now and then."""
     began, before = time.monotonic(), trainer.elapsed
     saved, losses = began, list[float]()
     while trainer.done < 1.0:
@@ -289,30 +233,24 @@ def train(config: TrainConfig, *, resume: bool = False, progress: Progress) -> T
         if trainer.step % 20 == 0:
             progress(_report(trainer, losses, len(pool)))
             losses.clear()
-            pool.refresh()
-        if time.monotonic() - saved > 60 * config.save_minutes:
+        if time.monotonic() - saved > 60 * trainer.save_minutes:
             save_checkpoint(trainer)
             saved = time.monotonic()
     save_checkpoint(trainer)
     trainer.workers.close()
-    return trainer
 
 
-def save_checkpoint(trainer: Trainer) -> None:
+def save_checkpoint(trainer: Training) -> None:
     """Write the trainer's state; the file is replaced only by a complete one."""
-    path = trainer.config.checkpoint
+    path = trainer.checkpoint
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     torch.save(trainer.state(), unfinished)
     os.replace(unfinished, path)
 
 
-def _report(trainer: Trainer, losses: list[float], scenes: int) -> str:
+def _report(trainer: Training, losses: list[float], scenes: int) -> str:
     return (
         f"step {trainer.step}, {trainer.done:.1%}, {trainer.elapsed:.0f} s, "
         f"{trainer.samples} samples of {scenes} scenes, loss {np.mean(losses):.4f}"
     )
-
-
-def _stack(latents: list[np.ndarray[Any, np.dtype[np.float16]]]) -> Tensor:
-    return torch.from_numpy(np.stack(latents).astype(np.float32))

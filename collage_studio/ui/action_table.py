@@ -30,6 +30,7 @@ class ActionTable(QObject):
         self._actions: dict[str, QAction] = {}
         self._commands: dict[str, Callable[[str], object]] = {}
         self._submenus: dict[str, QMenu] = {}
+        self._shown: tuple[frozenset[str], int] | None = None
 
     def bind(self, action_id: str, call: Callable[[], object]) -> None:
         """Give an action of the table its function."""
@@ -97,6 +98,10 @@ class ActionTable(QObject):
 
     def refresh(self, states: frozenset[str]) -> None:
         """Switch actions on or off; the tooltip of one that is off says why."""
+        shown = (states, len(self._actions))
+        if shown == self._shown:  # as it is after nearly every step of a run
+            return
+        self._shown = shown
         for action_id, action in self._actions.items():
             entry = BY_ID[action_id]
             reason = reason_against(entry, states)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal, Slot
+
+_NICENESS = 5
+"""Between the window's thread and the engine's process."""
 
 
 class Background(QObject):
@@ -63,4 +69,13 @@ class _Work(QRunnable):
         self._tell = tell
 
     def run(self) -> None:
+        _give_way()
         self._tell(self._work())
+
+
+def _give_way() -> None:
+    """Let the window's thread go first where both want a core. Linux alone can, per thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:
+            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from collage_studio.engine.api import Event, Previewed, Request
 if TYPE_CHECKING:
     from collage_studio.jobs.supervisor import Supervisor
 
+TURN_SECONDS = 0.008
+"""Nothing further is handed over after this: the window is painted before the next."""
 PREVIEWS_WAITING = 4
 """Undelivered previews of one seed that are kept; a short stall of the window loses none."""
 
@@ -32,15 +35,23 @@ class EngineThread(QThread):
     _crossed = Signal()
 
     def __init__(
-        self, parent: QObject | None = None, *, engine: str = "", device: str = "auto"
+        self,
+        parent: QObject | None = None,
+        *,
+        engine: str = "",
+        device: str = "auto",
+        precision: str = "auto",
     ) -> None:
-        """Args: engine: import string of its class, else ours; device: as the engine takes it."""
+        """Args:
+        engine: import string of its class, else ours.
+        device, precision: as the engine takes them.
+        """
         super().__init__(parent)
         self.state = ""
         self._lock = Lock()
         self._inbox: deque[tuple[str, Event | str]] = deque()
         self._is_posted = False
-        self._engine, self._device = engine, device
+        self._engine, self._device, self._precision = engine, device, precision
         self._made: Supervisor | None = None
         self._crossed.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
@@ -55,7 +66,11 @@ class EngineThread(QThread):
             from collage_studio.jobs.supervisor import ENGINE, Supervisor
 
             self._made = Supervisor(
-                self._post, self._post_state, engine=self._engine or ENGINE, device=self._device
+                self._post,
+                self._post_state,
+                engine=self._engine or ENGINE,
+                device=self._device,
+                precision=self._precision,
             )
         return self._made
 
@@ -87,7 +102,8 @@ class EngineThread(QThread):
             self._made.stop()
         if self.isRunning():
             self.wait()
-        self._deliver()
+        while self._hand_over_next():
+            pass
 
     def _post(self, job_id: str, event: Event) -> None:
         with self._lock:
@@ -116,13 +132,23 @@ class EngineThread(QThread):
             del self._inbox[waiting[0]]
 
     def _deliver(self) -> None:
+        """Hand over what has arrived; what takes longer than a moment goes on in the next turn."""
+        until = time.monotonic() + TURN_SECONDS
+        while self._hand_over_next():
+            if time.monotonic() > until:
+                self._crossed.emit()
+                return
+
+    def _hand_over_next(self) -> bool:
+        """Emit the oldest item; False if there was none."""
         with self._lock:
-            items = tuple(self._inbox)
-            self._inbox.clear()
-            self._is_posted = False
-        for job_id, item in items:
-            if isinstance(item, str):
-                self.state = item
-                self.state_changed.emit(self.state)
-            else:
-                self.arrived.emit(job_id, item)
+            if not self._inbox:
+                self._is_posted = False
+                return False
+            job_id, item = self._inbox.popleft()
+        if isinstance(item, str):
+            self.state = item
+            self.state_changed.emit(self.state)
+        else:
+            self.arrived.emit(job_id, item)
+        return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from collage_studio.app.adding import Incoming
 from collage_studio.app.editor import Editor
@@ -23,6 +23,8 @@ from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.widgets.basics import listen
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QFileDialog
+
     from collage_studio.ui.dialogs.losses_sheet import LossesSheet
 
 _READING = "reading"
@@ -167,21 +169,21 @@ class FileCommands:
         """Ask which file to open."""
         kinds = " ".join(f"*{suffix}" for suffix in OPENABLE)
         dialog = self._ask("Open", "open", f"Collages and pictures ({kinds} {PICTURES})")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setFileMode(dialog.FileMode.ExistingFile)
         listen(dialog.fileSelected, lambda text: self.open(Path(text)))
         dialog.open()
 
     def ask_add(self) -> None:
         """Ask for pictures to put in."""
         dialog = self._ask("Add pictures", "add", f"Pictures ({PICTURES})")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setFileMode(dialog.FileMode.ExistingFiles)
         listen(dialog.filesSelected, lambda texts: self.add([Path(t) for t in texts], None))
         dialog.open()
 
     def ask_import_layout(self) -> None:
         """Ask for a layout of another program: its file, or a file of the case it is."""
         dialog = self._ask("Import layout", "import", f"Layouts ({LAYOUTS})")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setFileMode(dialog.FileMode.ExistingFile)
         listen(dialog.fileSelected, lambda text: self.import_layout(Path(text)))
         dialog.open()
 
@@ -212,13 +214,15 @@ class FileCommands:
     def ask_save(self) -> None:
         """Ask where to save."""
         dialog = self._ask("Save as", "save", "Collages (*.collage)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("collage")
         dialog.selectFile(f"{self._files.title}.collage")
         listen(dialog.fileSelected, lambda text: self._files.save_as(Path(text)))
         dialog.open()
 
     def _ask(self, title: str, purpose: str, kinds: str) -> QFileDialog:
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, title, str(self._files.folder(purpose)), kinds)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._dialog = dialog

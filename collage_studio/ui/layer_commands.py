@@ -27,9 +27,10 @@ _EDGES = {
 LAYER_MENU = (
     "layer.rename", "layer.text", "layer.add_chip", "", "layer.keep", "layer.harmonise",
     "layer.reroll", "harmonise.reroll_now", "harmonise.reroll_original",
-    "harmonise.reroll_noise", "", "mask.remove_background", "mask.refine", "mask.edge", "",
+    "harmonise.reroll_noise", "layer.fill_behind", "",
+    "mask.remove_background", "mask.refine", "mask.edge", "",
     "layer.raise", "layer.lower", "layer.to_front", "layer.to_back", "",
-    "edit.duplicate", "layer.group", "layer.ungroup", "",
+    "edit.duplicate", "layer.group", "layer.ungroup", "layer.clip", "",
     "layer.flip_horizontal", "layer.flip_vertical", "layer.reset_transform", "",
     "layer.visible", "layer.lock", "edit.delete",
 )  # fmt: skip
@@ -63,6 +64,7 @@ class LayerCommands:
             "edit.select_none": lambda: self._selection.select(()),
             "layer.group": self.group,
             "layer.ungroup": self.ungroup,
+            "layer.clip": self.toggle_clip,
             "layer.raise": lambda: self.reorder(lambda place, last: place + 1),
             "layer.lower": lambda: self.reorder(lambda place, last: place - 1),
             "layer.to_front": lambda: self.reorder(lambda place, last: last),
@@ -137,6 +139,19 @@ class LayerCommands:
         children = [c.id for g in groups if (layer := document.find(g)) for c in layer.children]
         self._editor.apply(ungrouped, "Ungroup")
         self._selection.select(children)
+
+    def toggle_clip(self) -> None:
+        """Clip the layers to what lies below them, or free them if the active one is clipped."""
+        ids, document = self._free_ids(), self._editor.document
+        active = document.find(self._selection.active)
+        if active is None or not ids:
+            return
+        on = not active.clipped
+        if on and all(edits.clip_base(document, layer_id) is None for layer_id in ids):
+            self._notice(Notice(f"Nothing lies below {active.name} to clip it to.", key="clip"))
+            return
+        label = "Clip" if on else "Release"
+        self._editor.apply(lambda d: edits.set_clipped(d, ids, on), f"{label} {self._name()}")
 
     def reorder(self, place_of: Callable[[int, int], int]) -> None:
         """Move the layer among its siblings: from its place and the last one to a new place."""

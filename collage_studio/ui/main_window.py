@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QApplication,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
@@ -25,6 +24,7 @@ from collage_studio.ui.cutout.cutout_commands import CutoutCommands
 from collage_studio.ui.dock import Dock
 from collage_studio.ui.extras_commands import extras_section
 from collage_studio.ui.file_commands import FileCommands
+from collage_studio.ui.focus_round import FocusRound
 from collage_studio.ui.later import Later
 from collage_studio.ui.layer_commands import LAYER_MENU, LayerCommands
 from collage_studio.ui.layout_commands import LayoutCommands
@@ -50,6 +50,7 @@ from collage_studio.ui.widgets.notices import NoticeStack
 SAVE_PATIENCE_MS = 20_000
 """A window that is closed waits at most this long for a file that is being written."""
 SMALLEST = (900, 600)
+STATE_MENU = ("layer.keep", "layer.harmonise", "layer.reroll")
 
 
 class MainWindow(QMainWindow):
@@ -170,6 +171,7 @@ class MainWindow(QMainWindow):
             session.selection,
             self.show_notice,
             self._views.set_tool,
+            session.store,
         )
         self._cutouts.bind(self.table)
         self._layouts = LayoutCommands(
@@ -177,7 +179,7 @@ class MainWindow(QMainWindow):
         )
         self._layouts.bind(self.table)
         self.table.bind("layer.rename", self._rename)
-        self.table.bind("layer.text", self._edit_text)
+        self.table.bind("layer.text", self.inspector.edit_text)
         self.table.fill_menus(self.top.menus)
         self.table.give_keys((self.canvas, self.strip, self.layers.tree))
 
@@ -193,8 +195,19 @@ class MainWindow(QMainWindow):
             session.files.activity.subscribe(self._on_writing),
         ]
         self.tile_menu = TileMenu(session, self.strip, self.run_view, self._runs)
-        QShortcut(QKeySequence("F6"), self, lambda: self._next_region(1))
-        QShortcut(QKeySequence("Shift+F6"), self, lambda: self._next_region(-1))
+        self.focus_round = FocusRound(
+            self,
+            (
+                self.top.views,
+                self.rail,
+                self.options,
+                canvas,
+                self.strip,
+                self.caption.caption,
+                self.layers.tree,
+                self.inspector,
+            ),
+        )
         canvas.zoom_changed.connect(self.status.show_zoom)
         canvas.status_hint.connect(self.status.show_hint)
         canvas.pointer_info.connect(self.status.show_hint)
@@ -203,10 +216,10 @@ class MainWindow(QMainWindow):
         canvas.text_edit_requested.connect(self._edit_text_of)
         listen(canvas.reroll_requested, lambda layer_id: self._runs.reroll((layer_id,)))
         canvas.harmonise_requested.connect(self._runs.harmonise_stale)
-        canvas.layer_menu_requested.connect(self._open_layer_menu)
+        canvas.layer_menu_requested.connect(lambda *of: self._open_menu(LAYER_MENU, *of))
         tree = self.layers.tree
-        tree.menu_requested.connect(self._open_layer_menu)
-        tree.state_menu_requested.connect(self._open_state_menu)
+        tree.menu_requested.connect(lambda *of: self._open_menu(LAYER_MENU, *of))
+        tree.state_menu_requested.connect(lambda *of: self._open_menu(STATE_MENU, *of))
         tree.text_edit_requested.connect(self._edit_text_of)
         tree.dragged_out.connect(self._drop_on_caption)
         self._limit.unread_found.connect(tree.show_unread)
@@ -266,22 +279,13 @@ class MainWindow(QMainWindow):
     def _rename(self) -> None:
         self.layers.tree.start_rename(self.session.selection.active)
 
-    def _edit_text(self) -> None:
-        self.inspector.edit_text()
-
     def _edit_text_of(self, layer_id: str) -> None:
         self.session.selection.select((layer_id,))
         self.inspector.edit_text()
 
-    def _open_layer_menu(self, layer_id: str, at: QPoint) -> None:
+    def _open_menu(self, entries: tuple[str, ...], layer_id: str, at: QPoint) -> None:
         if layer_id and layer_id not in self.session.selection.ids:
             self.session.selection.select((layer_id,))
-        self.table.context_menu(LAYER_MENU, self).popup(at)
-
-    def _open_state_menu(self, layer_id: str, at: QPoint) -> None:
-        if layer_id not in self.session.selection.ids:
-            self.session.selection.select((layer_id,))
-        entries = ("layer.keep", "layer.harmonise", "layer.reroll")
         self.table.context_menu(entries, self).popup(at)
 
     def _open_more(self) -> None:
@@ -293,24 +297,6 @@ class MainWindow(QMainWindow):
         if edit.rect().contains(edit.mapFromGlobal(at)):
             edit.setTextCursor(edit.cursorForPosition(edit.viewport().mapFromGlobal(at)))
             edit.insert_chip(layer_id)
-
-    def _next_region(self, by: int) -> None:
-        """Move the focus round the regions of the window."""
-        regions = (
-            self.top.views,
-            self.rail,
-            self.options,
-            self.canvas,
-            self.strip,
-            self.caption.caption,
-            self.layers.tree,
-            self.inspector,
-        )
-        there = [region for region in regions if region.isVisible()]
-        now = QApplication.focusWidget()
-        holds = [now is not None and (r is now or r.isAncestorOf(now)) for r in there]
-        place = (holds.index(True) + by) % len(there) if True in holds else 0
-        _take_focus(there[place])
 
     # Window
 
@@ -387,6 +373,7 @@ class MainWindow(QMainWindow):
         closers: tuple[Callable[[], None], ...] = (
             self.run_view.close,
             self._write_back.close,
+            self._runs.close,
             self.slow_work.close,
             self._cutouts.close,
             self.canvas.release,
@@ -403,14 +390,6 @@ class MainWindow(QMainWindow):
             part.close_subscriptions()
         for subscription in self._subscriptions:
             subscription.close()
-
-
-def _take_focus(region: QWidget) -> None:
-    """Focus a region, or the first widget in it that takes the focus."""
-    inside = (w for w in region.findChildren(QWidget) if w.isVisible() and w.isEnabled())
-    takes = [w for w in (region, *inside) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-    if takes:
-        takes[0].setFocus(Qt.FocusReason.TabFocusReason)
 
 
 def _column(parent: QWidget) -> QVBoxLayout:

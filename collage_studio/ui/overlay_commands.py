@@ -9,16 +9,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from collage_studio.app.actions import Action, reason_against, states_of
-from collage_studio.app.models import STARTER
+from collage_studio.app.models import CHECKPOINT_GUIDANCE, STARTER, usual_guidance
 from collage_studio.app.notices import Notice
 from collage_studio.app.settings import Preferences
 from collage_studio.ui.action_table import ActionTable
+from collage_studio.ui.panels.document_page import change_settings, choose_model
 from collage_studio.ui.session import Session
 from collage_studio.ui.widgets.basics import listen
 
 if TYPE_CHECKING:
     from collage_studio.ui.dialogs.export_sheet import ExportSheet
     from collage_studio.ui.dialogs.find_popover import FindPopover
+    from collage_studio.ui.dialogs.hub_sheet import HubSheet
     from collage_studio.ui.dialogs.model_popover import ModelPopover
     from collage_studio.ui.dialogs.preferences_sheet import PreferencesSheet
     from collage_studio.ui.dialogs.queue_popover import QueuePopover
@@ -42,6 +44,7 @@ class OverlayCommands:
         self._settings: SettingsPopover | None = None
         self._queue: QueuePopover | None = None
         self._models: ModelPopover | None = None
+        self._hub: HubSheet | None = None
         self._export: ExportSheet | None = None
         self._preferences_sheet: PreferencesSheet | None = None
         self._picker: LayerPicker | None = None
@@ -53,6 +56,7 @@ class OverlayCommands:
             lambda value: session.store.update(variations=int(value)),
         )
         self._preferences = session.store.changed.subscribe(self._on_preferences)
+        self._fetched = session.runs.fetched.subscribe(self._on_fetched)
         self._models_known: tuple[str, ...] = ()
         self._model_shown = STARTER  # as its button begins; whether it is there is looked up later
         self._show_variations()
@@ -62,6 +66,7 @@ class OverlayCommands:
         """Stop listening; called when the window closes."""
         self._subscription.close()
         self._preferences.close()
+        self._fetched.close()
         for popover in (self._settings, self._queue, self._preferences_sheet):
             if popover is not None:
                 popover.close_subscriptions()
@@ -77,6 +82,10 @@ class OverlayCommands:
         table.bind("harmonise.queue", self.open_queue)
         table.bind("harmonise.model", self.open_models)
         table.bind_command("harmonise.choose_model", lambda _argument: self.ask_model())
+        table.bind_command(
+            "harmonise.fetch_model",
+            lambda _argument: self.ask_hub(session_model(self._session)),
+        )
 
     def open_find(self, *, only_keys: bool = False) -> None:
         """Open Find at its button."""
@@ -136,6 +145,32 @@ class OverlayCommands:
         """Ask for a model's file at once."""
         self._model_popover().ask(folder=False)
 
+    def ask_hub(self, name: str) -> None:
+        """Fetch a model by its hub id; the person is asked the first time."""
+        if self._session.library.has_agreed(name):
+            self._fetch(name)
+            return
+        if self._hub is None:
+            from collage_studio.ui.dialogs.hub_sheet import HubSheet
+
+            self._hub = HubSheet(self._window, self._fetch)
+        self._hub.ask(name)
+
+    def _fetch(self, name: str) -> None:
+        """The person has agreed: list the model, take it, and fetch what is missing."""
+        model = self._session.library.agree(name)
+        if session_model(self._session) != name:
+            choose_model(self._session.editor, model.name, name)
+        if model.is_remote:
+            self._session.runs.fetch(name)
+
+    def _on_fetched(self, name: str) -> None:
+        """Only now its family is known, and with it the guidance that it is usually run with."""
+        self._show_model(again=True)
+        settings, usual = self._session.editor.document.settings, usual_guidance(name)
+        if settings.model == name and settings.guidance == CHECKPOINT_GUIDANCE != usual:
+            change_settings(self._session.editor, "Guidance", guidance=usual)
+
     def _model_popover(self) -> ModelPopover:
         if self._models is None:
             from collage_studio.ui.dialogs.model_popover import ModelPopover
@@ -145,6 +180,7 @@ class OverlayCommands:
                 self._session.editor,
                 self._session.library,
                 lambda words: self._notice(Notice(words, "danger", key="model")),
+                self.ask_hub,
             )
         return self._models
 
@@ -192,8 +228,9 @@ class OverlayCommands:
         self._model_shown = wanted
         model = self._session.library.find(wanted)
         note = "built in" if model.id == "starter" else model.size
+        missing = "not fetched yet" if model.is_remote else "not found"
         self._window.caption.model.show_model(
-            model.name, note if model.is_available else "not found", warn=not model.is_available
+            model.name, note if model.is_available else missing, warn=not model.is_available
         )
 
     def _show_variations(self) -> None:
@@ -201,6 +238,11 @@ class OverlayCommands:
         numbers = sorted({1, 2, 4, 6, 8, 12, 16, count})
         button.set_options([(str(n), f"×{n}") for n in numbers])
         button.show_value(str(count))
+
+
+def session_model(session: Session) -> str:
+    """The model that the document is run with."""
+    return session.editor.document.settings.model
 
 
 class Hints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from collage_studio.ui.style.theme import apply_theme, prepare_application
 REPORT_VARIABLE = "COLLAGE_STUDIO_STARTUP_REPORT"
 """Names a file that gets, as JSON, when the window was painted and what it took to get there."""
 
+SWITCH_SECONDS = 0.001
+"""How long a thread beside the window may hold Python while the window waits for it."""
+
 
 def start(app: QApplication, path: Path | None) -> Program:
     """Put the window together with `path`, recovered work or a sample in it, and show it."""
@@ -39,7 +43,8 @@ class Program:
 
     def __init__(self, app: QApplication, store: PreferencesStore) -> None:
         self._app = app
-        self.engine = EngineThread(device=store.current.device)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self.engine = EngineThread(device=store.current.device, precision=store.current.precision)
         self.session = Session.with_engine(self.engine, store)
         self.window = MainWindow(self.session)
         self.engine.arrived.connect(self.session.runs.handle)
@@ -88,8 +93,8 @@ class Program:
             self.window.status.show_hint("Sample collage: everything here can be changed")
 
     def _on_painted(self) -> None:
-        _report_start()
         window, later = self.window, self.window.later
+        _report_start(has_picture=window.canvas.scene.shot(0) is not None)
         later.finished.connect(settle_memory)
         later.add(*engine_pieces(), self.engine.start, *class_pieces(), *module_pieces())
         later.add(window.options.make_ready, window.inspector.make_ready)
@@ -97,9 +102,13 @@ class Program:
             later.add(lambda part=hidden: later.add(*polish_pieces(part)))
 
 
-def _report_start() -> None:
-    """For measuring: when it was, in seconds since the epoch, and the processor time used."""
+def _report_start(*, has_picture: bool) -> None:
+    """For measuring: when it was, in seconds since the epoch, the processor time, what was seen."""
     report = os.environ.get(REPORT_VARIABLE)
     if report:
-        times = {"painted_at": time.time(), "cpu_seconds": time.process_time()}
-        Path(report).write_text(json.dumps(times), encoding="utf-8")
+        said = {
+            "painted_at": time.time(),
+            "cpu_seconds": time.process_time(),
+            "has_picture": has_picture,
+        }
+        Path(report).write_text(json.dumps(said), encoding="utf-8")

@@ -14,8 +14,10 @@ from collage_studio.document.change import Picture, layer_change
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import change_layers
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Recipe, Start, Variation
+from collage_studio.document.model import Document, Variation
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.quality import LayerQuality, quality_of
+from collage_studio.document.recipe import Recipe, Start
 from collage_studio.ui.background import Background
 
 Floats = npt.NDArray[np.float32]
@@ -35,12 +37,14 @@ class Change:
         differing: of these, how many differ at all.
         colour: mean Delta E 2000 inside the visible mask.
         form: [0, 1], structure lost: 1 - SSIM of lightness inside the mask.
+        quality: how well the layer shows what it asks for, where the run measured it.
     """
 
     own: int
     differing: int
     colour: float
     form: float
+    quality: LayerQuality = field(default_factory=LayerQuality)
 
     @property
     def is_same(self) -> bool:
@@ -56,8 +60,9 @@ class Change:
 
     @property
     def badge(self) -> str:
-        """ "= 0 px" or "△ 22" without its sign, which is an icon."""
-        return "0 px" if self.is_same else str(self.amount)
+        """ "= 0 px" or "△ 22" without its sign, which is an icon; "22 !" where it falls short."""
+        falls_short = "" if self.quality.is_good else " !"
+        return "0 px" if self.is_same else f"{self.amount}{falls_short}"
 
     @property
     def sentence(self) -> str:
@@ -65,7 +70,8 @@ class Change:
         if self.is_same:
             return f"Provably untouched: not one of its {self.own:,} own pixels differs."
         kept = f"structure kept {1 - self.form:.2f}"
-        return f"Changed {self.amount} of 100: colour {self.colour:.1f} ΔE 2000, {kept}."
+        said = f"Changed {self.amount} of 100: colour {self.colour:.1f} ΔE 2000, {kept}."
+        return f"{self.quality.sentence} {said}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,9 @@ def proof_of(document: Document, variation: Variation) -> Proof:
     differs = np.any(before != after, axis=2)
     shown = _eight_bit(before), _eight_bit(after)
     changes = {
-        layer_id: _change(*shown, differs, mask)
+        layer_id: replace(
+            _change(*shown, differs, mask), quality=quality_of(variation.recipe, layer_id)
+        )
         for layer_id, mask in visible_masks(document).items()
         if mask.max() > 0.5
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from collage_studio.app.changed import reason_against_changed
+from collage_studio.app.filling import FillOffer
 from collage_studio.app.models import STARTER
 from collage_studio.app.runs import Submit
 from collage_studio.document.extending import SIDES, extended, extension_px
-from collage_studio.document.model import Start, Variation
+from collage_studio.document.model import Variation
+from collage_studio.document.recipe import Start
 from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.panels.document_page import choose_model
 from collage_studio.ui.panels.strip_looks import ACCEPTED
@@ -28,12 +30,16 @@ class RunCommands:
         """
         self._session, self._view, self._used = session, view, used
         self._submit = submit
+        self._offer = FillOffer(session.editor, session.runs.notice.announce, submit)
 
     def bind(self, table: ActionTable) -> None:
         """Give the table its functions."""
-        runs = self._session.runs
+        session, runs = self._session, self._session.runs
         table.bind("harmonise.run", self.harmonise)
         table.bind("harmonise.changed", self.harmonise_changed)
+        table.bind("harmonise.fill_behind", lambda: self.fill_behind(()))
+        table.bind("layer.fill_behind", lambda: self.fill_behind(session.selection.ids))
+        table.bind_command("layer.fill_behind_of", lambda ids: self.fill_behind(ids.split(",")))
         table.bind("harmonise.reroll_now", lambda: self.reroll_selected(Start.CURRENT))
         table.bind("harmonise.reroll_original", lambda: self.reroll_selected(Start.ORIGINAL))
         table.bind("harmonise.reroll_noise", lambda: self.reroll_selected(Start.NOISE))
@@ -63,6 +69,15 @@ class RunCommands:
         """Make anew what changed since the accepted picture."""
         self._used()
         self._session.runs.harmonise_changed(submit=self._submit)
+
+    def fill_behind(self, ids: Sequence[str]) -> None:
+        """Paint what these layers hide, or what any layer hides if none are named."""
+        self._offer.fill_asked(ids)
+        self._session.runs.fill_behind(ids, self._offer.before, self._submit)
+
+    def close(self) -> None:
+        """Stop watching what layers leave open; called when the window closes."""
+        self._offer.close()
 
     def harmonise_stale(self) -> None:
         """What the canvas offers where layers changed: only those, or all of them.

@@ -12,7 +12,7 @@ from PySide6.QtCore import QTimer
 from collage_studio.app.editor import Changed
 from collage_studio.app.stale import stale_layers
 from collage_studio.document.model import Document, Variation
-from collage_studio.engine.api import Previewed
+from collage_studio.engine.api import FetchRequest, Previewed
 from collage_studio.jobs.board import Job, JobState
 from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.panels.caption_bar import CaptionBar
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PREVIEW_MS = 33
 """Previews are painted at most this often: 30 a second."""
+COUNT_AFTER_MS = 150
 
 
 class RunView:
@@ -51,6 +52,10 @@ class RunView:
         self._throttle: Throttle[tuple[Job, Previewed]] = Throttle(
             lambda pair: self._paint_preview(*pair), PREVIEW_MS, canvas
         )
+        # Counting beside the window slows it down, so a new picture is painted first.
+        self._uncounted: list[tuple[Document, Variation]] = []
+        self._count_timer = QTimer(canvas, singleShot=True, interval=COUNT_AFTER_MS)
+        self._count_timer.timeout.connect(self._count)
         runs = session.runs
         self._subscriptions = [
             runs.job_changed.subscribe(self._on_job),
@@ -82,6 +87,7 @@ class RunView:
     def close(self) -> None:
         """Stop listening; called when the window closes."""
         self._throttle.drop()
+        self._count_timer.stop()
         for subscription in self._subscriptions:
             subscription.close()
 
@@ -201,7 +207,8 @@ class RunView:
 
     def _ask_for_proof(self, document: Document, variation: Variation) -> None:
         """Count for a picture of an opened file, where what the run saw is still there."""
-        if stale_layers(document, variation):
+        will_be_counted = any(waiting is variation for _, waiting in self._uncounted)
+        if will_be_counted or stale_layers(document, variation):
             return
         if variation is not document.accepted:
             self._proofs.request(document, variation)
@@ -276,8 +283,14 @@ class RunView:
         if not self._first_of_run:
             self._first_of_run = variation.id
         running = self._session.runs.board.running
-        if running is not None:
-            self._proofs.request(running.request.document, variation)
+        if running is not None and not isinstance(running.request, FetchRequest):
+            self._uncounted.append((running.request.document, variation))
+            self._count_timer.start()
+
+    def _count(self) -> None:
+        for document, variation in self._uncounted:
+            self._proofs.request(document, variation)
+        self._uncounted.clear()
 
     def _end(self, job: Job) -> None:
         self._throttle.drop()

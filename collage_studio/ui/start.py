@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import gc
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
+from collage_studio.ui.qt_import import import_qt
 from collage_studio.ui.written_code import WrittenCode, code_of_this_program
 
 _LATER_CLASSES = (
@@ -34,21 +34,15 @@ _LATER_MODULES = (
 
 
 def prepare_interpreter() -> WrittenCode:
-    """Import Qt, then every module as Python alone would; collect no garbage meanwhile.
+    """Import Qt, with what was compiled before; collect no garbage meanwhile.
 
-    PySide replaces `__import__` by one that reads the source of each module imported after it, to
-    find out whether it uses `__feature__`. No module here does. The objects made while modules
-    are imported all stay, so looking through them for garbage, again and again, finds nothing.
+    The objects made while modules are imported all stay, so looking through them for garbage,
+    again and again, finds nothing.
     """
     gc.disable()
     written = code_of_this_program()
     written.begin()
-
-    import_module("PySide6.QtCore")  # it is what replaces __import__
-
-    plain = getattr(builtins, "__orig_import__", None)
-    if plain is not None:
-        builtins.__import__ = plain
+    import_qt(written)
     return written
 
 

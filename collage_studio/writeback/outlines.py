@@ -95,7 +95,8 @@ def _grown(leaf: Leaf, shown: Float, below: Float, free: Float, band_px: int) ->
     leads = np.clip(2 - 4 * beside / np.maximum(size, 1e-6), 0, 1)
     found = np.clip(along, 0, 1) * leads * np.clip(size / _QUIET - 1, 0, 1) * near
     more = np.clip((found - leaf.own - _DOUBT) / (1 - _DOUBT), 0, 1)
-    return replace(leaf, alpha=stepped((leaf.own + more).astype(np.float32)))
+    wider = stepped((leaf.own + more).astype(np.float32))
+    return replace(leaf, alpha=np.maximum(leaf.alpha, wider))
 
 
 def _eroded(values: Float, radius: int) -> Float:

@@ -6,6 +6,7 @@ a multiply layer takes the difference; where it is brighter, a screen layer does
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,11 @@ Float = npt.NDArray[np.float32]
 _STEP = np.float32(1 / 255)
 _QUIET = 0.05
 """Differences of brightness up to this are the ground's own."""
+
+
+_GRID = 512
+"""Longest side of the grid on which shadows are shared out."""
+_FAINT_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,69 @@ def shading_of(own: Float, shown: Float, share: Float, covered: Float) -> Shadin
     least = (needed - light) / np.maximum(1 - light, _STEP)
     shadow = np.maximum(_stepped(shadow), np.ceil(least.clip(0, 1) * 255) * _STEP)
     return Shading(shadow.astype(np.float32), light.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one object casts, in a box of the shading's arrays."""
+
+    rows: slice
+    columns: slice
+    shading: Shading
+
+
+def split_by_caster(
+    shading: Shading, casters: Sequence[npt.NDArray[np.bool_]]
+) -> tuple[Shading, tuple[Part, ...]]:
+    """Shadow and light of each object, and what they make together.
+
+    A share w_i of every pixel is object i's, the more the nearer it is; shadow_i = shadow^w_i, so
+    that multiplied they make the whole again, and 1 - light_i = (1 - light)^w_i.
+
+    Args:
+        casters: (h, w) each, where the objects are.
+    """
+    shadow, dark = np.ones_like(shading.shadow), np.ones_like(shading.light)
+    shown = (shading.shadow < 1).any(axis=2) | (shading.light > 0).any(axis=2)
+    parts = list[Part]()
+    for weight in _weights(casters):
+        cut = _box_of(shown & (weight > 0))
+        own = weight[cut][..., None]
+        # Rounded towards nothing: the ground's own pixels must still give what is shown.
+        deep = np.ceil(np.power(shading.shadow[cut], own) * 255 - 1e-3) * _STEP
+        lit = np.floor((1 - np.power(1 - shading.light[cut], own)) * 255 + 1e-3) * _STEP
+        part = Shading(deep.clip(0, 1).astype(np.float32), lit.clip(0, 1).astype(np.float32))
+        parts.append(Part(*cut, part))
+        shadow[cut] *= part.shadow
+        dark[cut] *= 1 - part.light
+    return Shading(shadow, 1 - dark), tuple(parts)
+
+
+def _box_of(region: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _weights(casters: Sequence[npt.NDArray[np.bool_]]) -> list[Float]:
+    """Shares of the objects in each pixel by nearness, together 1; found on a coarse grid."""
+    shape = casters[0].shape
+    scale = max(1.0, max(shape) / _GRID)
+    size = (max(1, round(shape[1] / scale)), max(1, round(shape[0] / scale)))
+    near = list[Float]()
+    for caster in casters:
+        small = cv2.resize(caster.astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+        empty = (small == 0).astype(np.uint8)
+        away = cv2.distanceTransform(empty, cv2.DIST_L2, cv2.DIST_MASK_5)
+        near.append(((away + 2.0) ** -4.0 if (empty == 0).any() else 0 * away).astype(np.float32))
+    total = np.maximum(sum(near, np.zeros_like(near[0])), 1e-20)
+    shares = [np.where(one / total < _FAINT_SHARE, 0, one / total) for one in near]
+    whole = np.maximum(sum(shares, np.zeros_like(shares[0])), 1e-6)
+    grown = [
+        cv2.resize(share / whole, shape[::-1], interpolation=cv2.INTER_LINEAR) for share in shares
+    ]
+    return [one.astype(np.float32) for one in grown]
 
 
 def _nearness(covered: Float, reach: float) -> Float:

@@ -7,7 +7,7 @@ V_0 (s F_0 + l). A layer's id, name, mask, text and place stay what they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from collage_studio.cutout.foreground import estimate_colours
 from collage_studio.document.geometry import Affine, Rect, Size
-from collage_studio.document.harmonised import GROUND, LIGHT, SHADOW
+from collage_studio.document.harmonised import GROUND, LIGHT, SHADOW, cast_id
 from collage_studio.document.model import BlendMode, Document, Layer, Raster
 from collage_studio.document.tree import mapped
+from collage_studio.writeback.hidden import with_closed_holes
 from collage_studio.writeback.leaves import (
     FEWEST,
     Leaf,
@@ -29,10 +30,13 @@ from collage_studio.writeback.leaves import (
 )
 from collage_studio.writeback.outlines import band_width, with_fresh_outlines
 from collage_studio.writeback.relight import light_between
-from collage_studio.writeback.shading import Shading, shading_of
+from collage_studio.writeback.shading import Part, Shading, shading_of, split_by_caster
 
 Float = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
+
+Casts = dict[int, Part]
+"""By index of a leaf: what it casts on the ground."""
 
 _TILE = Size(192, 192)
 _SURE = 0.995
@@ -58,20 +62,21 @@ def write_back(document: Document, picture: Picture, variation_id: str = "") -> 
     target = picture.astype(np.float32) / np.float32(255)
     shape = document.size.shape
     band = band_width(shape)
-    leaves = leaves_of(document, 2 * band)
+    leaves = with_closed_holes(leaves_of(document, 2 * band), shape)
     base = _ground_index(leaves, visible_shares(leaves, shape))
     leaves = with_fresh_outlines(leaves, target, band, base)
     shares = visible_shares(leaves, shape)
     colours = [
         _first_guess(leaf, share, target) for leaf, share in zip(leaves, shares, strict=True)
     ]
-    shading = _shading(leaves, shares, colours, base)
+    shading, casts = _shading(leaves, shares, colours, base)
     for tile in Rect.of_size(document.size).tiles(_TILE):
         _meet(leaves, shares, colours, shading, base, target, tile)
     pixels = {
         leaf.layer.id: _raster(leaf, found) for leaf, found in zip(leaves, colours, strict=True)
     }
-    return replace(_assembled(document, leaves, pixels, shading, base), written_back=variation_id)
+    falling = () if shading is None else _falling(leaves, shading, casts, base)
+    return replace(_assembled(document, leaves, pixels, falling, base), written_back=variation_id)
 
 
 def _ground_index(leaves: tuple[Leaf, ...], shares: list[Float]) -> int:
@@ -102,17 +107,39 @@ def _with_hidden(leaf: Leaf, share: Float, front: Float) -> Float:
 
 def _shading(
     leaves: tuple[Leaf, ...], shares: list[Float], colours: list[Float], base: int
-) -> Shading | None:
-    """Take shadow and light off the ground's colours; None if there are none."""
+) -> tuple[Shading | None, Casts]:
+    """Take shadow and light off the ground's colours; by index of the leaf that casts them."""
     leaf, share = leaves[base], shares[base]
     if len(leaves) <= base + 1 or is_fill(leaf.layer) or share.max() <= FEWEST:
-        return None
+        return None, {}
     covered = (leaf.alpha - share).clip(0, 1)
     found = shading_of(leaf.colours, colours[base], share, covered)
     if found.shadow.min() >= 1 and found.light.max() <= 0:
-        return None
+        return None, {}
+    casters = _casters(leaves, shares, base)
+    casts: Casts = {}
+    if casters:
+        found, parts = split_by_caster(found, tuple(casters.values()))
+        casts = dict(zip(casters, parts, strict=True))
     bare = ((colours[base] - found.light) / np.maximum(found.slope, 1e-3)).clip(0, 1)
     colours[base] = _with_hidden(leaf, share, bare.astype(np.float32))
+    return found, casts
+
+
+def _casters(
+    leaves: tuple[Leaf, ...], shares: list[Float], base: int
+) -> dict[int, npt.NDArray[np.bool_]]:
+    """By index: where the visible pictures in front of the ground are, in the ground's box."""
+    box, found = leaves[base].box, dict[int, npt.NDArray[np.bool_]]()
+    for index in range(base + 1, len(leaves)):
+        leaf = leaves[index]
+        part = leaf.box.intersect(box)
+        if is_fill(leaf.layer) or part.is_empty or shares[index].max() < 0.5:
+            continue
+        solid = np.zeros(leaves[base].alpha.shape, np.bool_)
+        solid[within(part, box)] = leaf.alpha[within(part, leaf.box)] > 0.5
+        if solid.any():
+            found[index] = solid
     return found
 
 
@@ -185,7 +212,7 @@ def _assembled(
     document: Document,
     leaves: tuple[Leaf, ...],
     pixels: dict[str, Raster],
-    shading: Shading | None,
+    falling: Sequence[Layer],
     base: int,
 ) -> Document:
     by_id = {leaf.layer.id: leaf for leaf in leaves if leaf.layer.id != document.background.id}
@@ -203,18 +230,50 @@ def _assembled(
     if base == 0:
         own = pixels[document.background.id]
         beside.append(Layer(GROUND, document.background.name, raster=own))
-    if shading is not None:
-        beside += _shading_layers(shading, leaves[base].box)
-    return replace(changed, beside=tuple(beside))
+    return replace(changed, beside=(*beside, *falling))
 
 
-def _shading_layers(shading: Shading, box: Rect) -> Iterator[Layer]:
-    """Multiply what lies below by the shadow, then screen it with the light."""
-    for layer_id, name, blend, values, neutral in (
-        (SHADOW, "Shadow", BlendMode.MULTIPLY, shading.shadow, 1.0),
-        (LIGHT, "Light", BlendMode.SCREEN, shading.light, 0.0),
-    ):
-        if bool((values != neutral).any()):
-            raster = Raster.from_rgb(np.rint(values * 255).astype(np.uint8))
-            placement = Affine.translation(box.left, box.top)
-            yield Layer(layer_id, name, raster=raster, placement=placement, blend=blend)
+def _falling(
+    leaves: tuple[Leaf, ...], shading: Shading, casts: Casts, base: int
+) -> tuple[Layer, ...]:
+    """Layers that multiply the ground by the shadows, then others that screen it with the light.
+
+    What an object casts is placed from its own pixels, so that it moves with it.
+    """
+    box = leaves[base].box
+    whole = Part(slice(0, box.height), slice(0, box.width), shading)
+    # A pixel that was cleared shows none at all.
+    dark, bright = (shading.shadow < 1).any(axis=2), (shading.light > 0).any(axis=2)
+    shadows, lights = list[Layer](), list[Layer]()
+    for index, part in (casts or {base: whole}).items():
+        cut = (part.rows, part.columns)
+        caster = leaves[index] if casts else None
+        corner = (box.left + part.columns.start, box.top + part.rows.start)
+        deep = np.where(dark[cut][..., None], part.shading.shadow, 1)
+        lit = np.where(bright[cut][..., None], part.shading.light, 0)
+        shadows += _layer(SHADOW, "Shadow", BlendMode.MULTIPLY, (deep, 1.0), corner, caster)
+        lights += _layer(LIGHT, "Light", BlendMode.SCREEN, (lit, 0.0), corner, caster)
+    return (*shadows, *lights)
+
+
+def _layer(
+    layer_id: str,
+    name: str,
+    blend: BlendMode,
+    values: tuple[npt.NDArray[np.floating], float],
+    corner: tuple[int, int],
+    caster: Leaf | None,
+) -> Iterator[Layer]:
+    """One layer as large as it has to be; none where all of it is neutral."""
+    shown, neutral = values
+    rows, columns = np.nonzero((shown != neutral).any(axis=2))
+    if not rows.size:
+        return
+    top, left = int(rows.min()), int(columns.min())
+    part = shown[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+    placement = Affine.translation(corner[0] + left, corner[1] + top)
+    raster = Raster.from_rgb(np.rint(part * 255).astype(np.uint8))
+    if caster is not None:
+        layer_id, name = cast_id(layer_id, caster.layer.id), f"{name} of {caster.layer.name}"
+        placement = caster.placement.inverse().after(placement)
+    yield Layer(layer_id, name, raster=raster, placement=placement, blend=blend)

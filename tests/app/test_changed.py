@@ -14,7 +14,8 @@ from collage_studio.app.stale import what_changed
 from collage_studio.app.writing_back import written_back
 from collage_studio.document.edits import change_layer, remove_layers, transform_layers
 from collage_studio.document.geometry import Affine
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import RerollRequest, describe_layers
 
 

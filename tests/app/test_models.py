@@ -12,7 +12,7 @@ import pytest
 from collage_studio.app.checkpoints import ModelRefused, inspect
 from collage_studio.app.models import STARTER, ModelLibrary, with_model
 from collage_studio.app.settings import PreferencesStore
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.checkpoint import Header, identify
 
 KEY = "model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"

@@ -17,7 +17,8 @@ from collage_studio.app.runs import RunController
 from collage_studio.app.settings import Preferences
 from collage_studio.document.edits import change_layer, remove_layers
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, NextState, RunSettings, Start
+from collage_studio.document.model import Document, NextState
+from collage_studio.document.recipe import RunSettings, Start
 from collage_studio.engine.api import (
     Cancelled,
     EngineError,

@@ -15,7 +15,8 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import accept_variation, add_variations, remove_layers
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.harmonised import harmonised_stack, has_harmonised
-from collage_studio.document.model import Document, Layer, Raster, Recipe, RunSettings, Variation
+from collage_studio.document.model import Document, Layer, Raster, Variation
+from collage_studio.document.recipe import Recipe, RunSettings
 
 
 class LaterHands:

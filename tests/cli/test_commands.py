@@ -22,7 +22,8 @@ from collage_studio.commands.running import parse_seeds
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import add_variations, change_layer
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, Raster, Recipe, RunSettings, Variation
+from collage_studio.document.model import Document, Raster, Variation
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import Event, Failed, Finished, Produced
 from collage_studio.formats.collage_file import load_collage, save_collage
 from collage_studio.formats.images import load_image

@@ -12,7 +12,7 @@ from collage_studio.commands.extras_options import (
     chosen_extras,
     parse_lora,
 )
-from collage_studio.document.extras import ControlKind, LoraUse, RunExtras
+from collage_studio.document.extras import STARTER_CONTROL, ControlKind, LoraUse, RunExtras
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -30,6 +30,8 @@ def test_options_change_what_they_name():
     reference = str(Path("ip.safetensors").absolute())
     assert after == RunExtras("/a", ControlKind.DEPTH, reference, loras)
     assert chosen_extras(parsed("--control-model", ""), before).control_model == ""
+    bundled = chosen_extras(parsed("--control-model", STARTER_CONTROL), before)
+    assert bundled.control_model == STARTER_CONTROL
 
 
 def test_a_weight_may_be_left_out():

@@ -12,7 +12,7 @@ from small_documents import collage
 from collage_studio.app.looks import LookLibrary
 from collage_studio.cli import main
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.collage_file import load_collage, save_collage
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")

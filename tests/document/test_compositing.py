@@ -1,5 +1,6 @@
 """Flattening against a slow reference in float64, and the invariants of the picture."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from collage_studio.document.compositing import (
+    Composition,
     composite_picture,
     flatten,
     flatten_deep,
@@ -14,6 +16,7 @@ from collage_studio.document.compositing import (
 )
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import BlendMode, Document, Mask
+from collage_studio.document.tree import clip_stacks
 from tests.document.collages import (
     blends,
     documents,
@@ -226,3 +229,13 @@ def test_a_deep_picture_has_the_same_colours():
     deep = flatten_deep(document)
     assert deep.dtype == np.uint16
     assert np.abs(deep / 257.0 - flatten(document)).max() <= 0.5 + 1e-6
+
+
+@given(documents())
+@settings(max_examples=40)
+def test_layer_by_layer_is_the_same_picture(document):
+    composition = Composition(document.size)
+    with ThreadPoolExecutor(2) as pool:
+        for base, clips in clip_stacks((document.background, *document.layers)):
+            composition.draw(base, *clips, pool=pool)
+    assert np.array_equal(composition.picture(np.uint8), flatten(document))

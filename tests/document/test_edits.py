@@ -18,10 +18,9 @@ from collage_studio.document.model import (
     LayerKind,
     LayerRef,
     NextState,
-    Recipe,
-    RunSettings,
     Variation,
 )
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.document.tree import find_node
 from tests.document.collages import documents, group, leaf_layers, picture, raster, trees
 

@@ -19,7 +19,8 @@ from collage_studio.document.extras import (
     why_not,
 )
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, Layer, Raster, RunSettings
+from collage_studio.document.model import Document, Layer, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import describe_layers
 from collage_studio.formats.collage_file import load_collage, save_collage
 from collage_studio.formats.collage_json import document_data

@@ -6,7 +6,8 @@ import pytest
 
 from collage_studio.document.geometry import Size
 from collage_studio.document.history import History
-from collage_studio.document.model import Document, Recipe, RunSettings, Variation
+from collage_studio.document.model import Document, Variation
+from collage_studio.document.recipe import Recipe, RunSettings
 from tests.document.collages import picture, raster
 
 

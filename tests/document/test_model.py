@@ -14,9 +14,9 @@ from collage_studio.document.model import (
     Mask,
     NextState,
     Raster,
-    RunSettings,
     new_id,
 )
+from collage_studio.document.recipe import RunSettings
 from tests.document.collages import group, picture, raster
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, NextState, RunSettings
+from collage_studio.document.model import Document, NextState
 from collage_studio.document.noise_map import noise_map, run_layers
+from collage_studio.document.recipe import RunSettings
 from tests.document.collages import disc, documents, fill, group, picture, plain, unit
 
 CANVAS = Size(512, 512)

@@ -5,15 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    LayerRef,
-    Raster,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef, Raster
+from collage_studio.document.recipe import RunSettings
 from tests.engine import tiny
 
 

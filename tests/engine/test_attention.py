@@ -9,7 +9,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
 
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.attention.edits import CrossAttentionControl, paper_strength
 from collage_studio.engine.attention.processors import UNetSites
 from collage_studio.engine.regions.ownership import Region, RegionWeights

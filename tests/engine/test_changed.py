@@ -16,16 +16,9 @@ from collage_studio.app.writing_back import written_back
 from collage_studio.document.edits import add_variations, remove_layers
 from collage_studio.document.geometry import Affine, Rect
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import (
-    Document,
-    Mask,
-    Raster,
-    Recipe,
-    RunSettings,
-    Start,
-    Variation,
-)
+from collage_studio.document.model import Document, Mask, Raster, Variation
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 from collage_studio.engine.api import BadRequest, Produced, RerollRequest, describe_layers
 from collage_studio.engine.runner import Engine
 from tests.engine import tiny

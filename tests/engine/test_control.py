@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from collage_studio.document.extras import ControlKind, Feature, why_not
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.extras.control import Control, PlacedControl
 from collage_studio.engine.extras.control_loading import flux_position_warning_ignored, load_control

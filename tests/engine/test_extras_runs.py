@@ -20,7 +20,8 @@ from collage_studio.document.extras import (
     why_not,
 )
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import Document, Layer, Mask, Raster, RunSettings
+from collage_studio.document.model import Document, Layer, Mask, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import BadRequest, HarmoniseRequest, Produced, RerollRequest, Started
 from collage_studio.engine.extras.control_picture import control_picture, feathered
 from collage_studio.engine.extras.edges import cutout_lines

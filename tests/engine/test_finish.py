@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.families.base import Encoded
 from collage_studio.engine.finish import as_floats, as_picture, finished, source_detail
 from collage_studio.engine.harmonise import plan_harmonise

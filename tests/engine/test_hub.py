@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import (
     Downloaded,
+    FetchRequest,
+    Finished,
     HarmoniseRequest,
+    ModelNotFetched,
     ModelUnavailable,
     Produced,
 )
@@ -27,82 +24,26 @@ from collage_studio.engine.loading.hub import (
     cached_folder,
     fetch,
     is_hub_id,
+    look_up,
     wanted_files,
 )
 from collage_studio.engine.runner import Engine
 from tests.engine.scenes import cat_and_dog
-
-NAME, REVISION = "someone/tiny-model", "0123abc"
-
-
-@dataclass
-class Hub:
-    """A repository behind a small server, and what it was asked for."""
-
-    root: Path
-    status: int = 200
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    wrong_hash: str = ""
-
-    def listing(self) -> bytes:
-        siblings = [
-            {
-                "rfilename": str(file.relative_to(self.root)),
-                "size": file.stat().st_size,
-                "lfs": {"sha256": self.wrong_hash or hashlib.sha256(file.read_bytes()).hexdigest()},
-            }
-            for file in sorted(self.root.rglob("*"))
-            if file.is_file()
-        ]
-        return json.dumps({"sha": REVISION, "siblings": siblings}).encode()
-
-
-class Answers(BaseHTTPRequestHandler):
-    def __init__(self, hub: Hub, *args) -> None:
-        self.hub = hub
-        super().__init__(*args)
-
-    def log_message(self, *_args) -> None:
-        """Quiet."""
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range", "")
-        self.hub.asked.append((self.path, wanted))
-        if self.hub.status != 200:
-            self.send_response(self.hub.status)
-            self.end_headers()
-            return
-        if self.path.startswith("/api/"):
-            data, status = self.hub.listing(), 200
-        else:
-            file = self.path.removeprefix(f"/{NAME}/resolve/{REVISION}/")
-            start = int(wanted.removeprefix("bytes=").rstrip("-") or 0)
-            data, status = (self.hub.root / file).read_bytes()[start:], 206 if start else 200
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+from tests.hub_server import NAME, REVISION, Hub, served
 
 
 @pytest.fixture
 def hub(kl_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    hub = Hub(kl_folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Answers, hub))
-    server.daemon_threads = False
-    thread = threading.Thread(target=partial(server.serve_forever, 0.02))
-    thread.start()
-    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield hub
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(kl_folder) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+        yield hub
 
 
 def test_a_model_is_fetched_once_and_runs(hub: Hub):
     settings = RunSettings(model=NAME, steps=2, resolution=64)
     request = HarmoniseRequest(cat_and_dog(settings, width=64, height=64), (0,), settings)
-    with pytest.raises(ModelUnavailable, match="is not on this computer"):
+    with pytest.raises(ModelNotFetched, match="is not on this computer"):
         list(Engine("cpu").run(request, lambda: False))
     assert hub.asked == []
     events = list(Engine("cpu", allow_download=True).run(request, lambda: False))
@@ -204,3 +145,37 @@ def test_ids_and_paths_are_told_apart():
     assert is_hub_id("owner/name-1.5")
     for name in ("starter", "/abs/path", "a/b/c", "./a/b", "~/model", "owner/"):
         assert not is_hub_id(name)
+
+
+def test_what_is_to_be_fetched_is_told_first(hub: Hub, tmp_path: Path):
+    hub.licence = "openrail"
+    before = look_up(NAME)
+    assert before.missing == before.bytes > 1000
+    assert (before.licence, before.is_gated) == ("openrail", False)
+    assert before.folder == tmp_path / "cache"
+    assert before.page.endswith(f"/{NAME}")
+    assert not before.folder.exists()
+    list(fetch(NAME, lambda: False))
+    assert look_up(NAME).missing == 0
+
+
+def test_a_licence_may_stand_in_the_tags_or_nowhere(hub: Hub):
+    assert look_up(NAME).licence == ""
+    hub.tags = ["diffusers", "license:mit"]
+    assert look_up(NAME).licence == "mit"
+
+
+def test_looking_up_says_why_it_fails(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    hub.status = 404
+    with pytest.raises(ModelUnavailable, match="There is no model"):
+        look_up(NAME)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelUnavailable, match="cannot be reached"):
+        look_up(NAME)
+
+
+def test_a_request_to_fetch_is_consent_enough(hub: Hub):
+    events = list(Engine("cpu").run(FetchRequest(NAME), lambda: False))
+    assert isinstance(events[0], Downloaded)
+    assert isinstance(events[-1], Finished)
+    assert cached_folder(NAME).is_dir()

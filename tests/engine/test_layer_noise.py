@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.document.model import RunSettings
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import HarmoniseRequest, Produced
 from collage_studio.engine.denoise import Pins, denoise
 from collage_studio.engine.families.base import Prediction

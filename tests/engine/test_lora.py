@@ -88,7 +88,7 @@ def test_rows_equal_separate_runs(made):
     regions = [region(half, LoraUse(ink, 0.7)), region(half, LoraUse(oil), name="dog")]
     with loras(family, [], regions) as stack:
         texts = ("a cat",) * 3
-        with adapter_rows((stack,), ["cat", "", "dog"]):
+        with adapter_rows((stack,), [{"cat"}, (), {"dog"}]):
             rows = answer(family, told(family, stack, texts=texts))
     assert (rows[1:2] - answer(family, told(family))).abs().max() < 1e-5
     for row, use in ((0, LoraUse(ink, 0.7)), (2, LoraUse(oil))):

@@ -10,14 +10,8 @@ import torch
 
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.document.model import (
-    NextState,
-    Raster,
-    Recipe,
-    RunSettings,
-    Start,
-    Variation,
-)
+from collage_studio.document.model import NextState, Raster, Variation
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 from collage_studio.engine.api import BadRequest, Previewed, Produced, RerollRequest, Started
 from collage_studio.engine.models import load_model
 from collage_studio.engine.reroll import plan_reroll

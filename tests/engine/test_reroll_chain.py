@@ -9,15 +9,8 @@ import torch
 
 from collage_studio.document.edits import accept_variation, add_variations
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    LayerRef,
-    NextState,
-    Raster,
-    RunSettings,
-    Variation,
-)
+from collage_studio.document.model import Caption, Document, LayerRef, NextState, Raster, Variation
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import HarmoniseRequest, Produced, Request, RerollRequest
 from collage_studio.engine.runner import Engine
 from tests.engine.scenes import cat_and_dog, cutout

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import (
     BadRequest,
     Cancelled,

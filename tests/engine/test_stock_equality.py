@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, Layer, LayerKind, Raster, RunSettings
+from collage_studio.document.model import Document, Layer, LayerKind, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import HarmoniseRequest, Produced
 from collage_studio.engine.families.diffusion_schedule import SCHEDULERS, stock_scheduler
 from collage_studio.engine.harmonise import plan_harmonise

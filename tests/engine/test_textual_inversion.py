@@ -10,7 +10,8 @@ import torch
 
 from collage_studio.document.edits import change_layer
 from collage_studio.document.looks import Look, LookRecipe
-from collage_studio.document.model import Layer, LayerKind, Mask, RunSettings
+from collage_studio.document.model import Layer, LayerKind, Mask
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import (
     BadRequest,
     Cancelled,

@@ -12,14 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    Raster,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, Raster
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.extras.control_loading import flux_position_warning_ignored
 from collage_studio.engine.families.base import Attachment, Conditioning, Family, Frame
 from collage_studio.engine.regions.maps import network_of

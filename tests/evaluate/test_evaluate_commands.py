@@ -14,7 +14,7 @@ import torch
 
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.looks import Look, LookRecipe
-from collage_studio.document.model import Recipe
+from collage_studio.document.recipe import Recipe
 from collage_studio.engine.api import (
     Event,
     Finished,
@@ -24,11 +24,11 @@ from collage_studio.engine.api import (
     Produced,
     Request,
 )
+from collage_studio.engine.quality.judge import Judge, JudgeNet
 from collage_studio.evaluate import climbing, commands_ladder, commands_methods
 from collage_studio.evaluate.cli import add_arguments, run
 from collage_studio.evaluate.climbing import Tools
 from collage_studio.evaluate.comparing import MethodsPlan
-from collage_studio.evaluate.judge import Judge, JudgeNet
 from collage_studio.evaluate.judge_training import class_names
 from collage_studio.evaluate.pages import update_page
 from collage_studio.evaluate.plan import Plan
@@ -70,8 +70,8 @@ def _pasting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Judge(JudgeNet(len(class_names())), class_names()).save(judge)
     PastingEngine.performed = 0
 
-    def tools(*values: Any) -> Tools:
-        return replace(Tools(*values), engine=f"{__name__}:PastingEngine", judge=judge)
+    def tools(*values: Any, **more: Any) -> Tools:
+        return replace(Tools(*values, **more), engine=f"{__name__}:PastingEngine", judge=judge)
 
     for module in (commands_ladder, commands_methods):
         monkeypatch.setattr(module, "Tools", tools)
@@ -152,7 +152,7 @@ def test_methods_are_compared_and_put_into_a_page(tmp_path: Path) -> None:
     assert _evaluate("methods", *few, "--update-docs", str(page)) == 0
     report = json.loads((out / "methods.json").read_text())
     assert {"text-to-image", "collage_diffusion", "truth"} <= report["rows"]["accuracy"].keys()
-    assert "NoiseCollage raises object accuracy" in page.read_text()
+    assert "NoiseCollage raises region accuracy" in page.read_text()
     assert (tmp_path / "images" / "methods.jpg").is_file()
     before = PastingEngine.performed
     assert _evaluate("methods", *few, "--resume") == 0

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from collage_studio.evaluate.collages import scene_of
-from collage_studio.evaluate.judge import (
+from collage_studio.engine.quality.judge import (
     CROP,
     Judge,
     JudgeMissing,
@@ -15,6 +14,7 @@ from collage_studio.evaluate.judge import (
     cut_square,
     square_around,
 )
+from collage_studio.evaluate.collages import scene_of
 from collage_studio.evaluate.judge_training import class_names, make_lessons, train_judge
 from collage_studio.starter.render import render_lit
 from collage_studio.starter.world import HELD_OUT_FROM

@@ -11,7 +11,7 @@ import torch
 
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Recipe, Start
+from collage_studio.document.recipe import Recipe, Start
 from collage_studio.engine.api import (
     Event,
     Finished,
@@ -22,6 +22,7 @@ from collage_studio.engine.api import (
     RerollRequest,
     Started,
 )
+from collage_studio.engine.quality.judge import Judge, JudgeNet
 from collage_studio.evaluate.claims import comparisons
 from collage_studio.evaluate.collages import (
     collage_of,
@@ -35,7 +36,6 @@ from collage_studio.evaluate.collages import (
 from collage_studio.evaluate.columns import ROWS
 from collage_studio.evaluate.configurations import CA, GH, LN, PASTE, TI, Configuration
 from collage_studio.evaluate.drawing import contact_sheet
-from collage_studio.evaluate.judge import Judge, JudgeNet
 from collage_studio.evaluate.judge_training import class_names
 from collage_studio.evaluate.ladder import Climbed, Climber, one_by_one, request_of
 from collage_studio.evaluate.look_learning import unusual_sheet

@@ -18,11 +18,9 @@ from collage_studio.document.model import (
     Mask,
     NextState,
     Raster,
-    Recipe,
-    RunSettings,
-    Start,
     Variation,
 )
+from collage_studio.document.recipe import Recipe, RunSettings, Start
 
 CANVAS = Size(120, 90)
 UNMOVED = Affine()

@@ -13,6 +13,7 @@ from format_documents import CANVAS, gradient_mask, layer, raster, rich_document
 from PIL import Image, ImageCms
 
 from collage_studio.document.compositing import flatten
+from collage_studio.document.enlarging import enlarged
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import Document, Layer, LayerKind
 from collage_studio.formats.errors import FormatError
@@ -169,3 +170,34 @@ def test_a_canvas_too_large_for_webp_is_told(tmp_path):
 def test_other_spellings_of_endings_work(tmp_path: Path):
     for name in ("a.jpeg", "a.TIFF"):
         assert export_document(clear_document(), tmp_path / name).checked
+
+
+def test_a_larger_export_has_the_pixels_of_its_sources(tmp_path):
+    fine = raster(7, 2 * CANVAS.width, 2 * CANVAS.height)
+    document = Document(CANVAS, (replace(layer(1, "Tent", Affine.scaling(0.5)), raster=fine),))
+    path = tmp_path / "a.png"
+    assert export_document(document, path, ExportOptions(depth=8, factor=2)).checked
+    larger = np.asarray(Image.open(path).convert("RGBA"))
+    expected = flatten(Document(fine.size, (replace(layer(1, "Tent"), raster=fine),)))
+    assert np.array_equal(larger, expected)
+
+
+@pytest.mark.parametrize("suffix", [".psd", ".ora", ".tif"])
+def test_an_accepted_picture_grows_with_its_layers(tmp_path, suffix):
+    document, path = rich_document(accepted=True), tmp_path / f"a{suffix}"
+    assert export_document(document, path, ExportOptions(factor=2)).checked
+    larger = enlarged(document, 2)
+    assert larger.size == Size(2 * CANVAS.width, 2 * CANVAS.height)
+    assert larger.accepted is not None
+    assert larger.accepted.picture.size == larger.size
+    canvas = document.size.shape[::-1]
+    kept = cv2.resize(final_picture(larger), canvas, interpolation=cv2.INTER_AREA)
+    assert np.abs(kept.astype(int) - final_picture(document)).mean() < 3
+
+
+def test_a_collage_keeps_its_size_and_too_large_is_one_sentence(tmp_path):
+    document, path = rich_document(), tmp_path / "a.collage"
+    assert export_document(document, path, ExportOptions(factor=4)).checked
+    wide = Document(Size(20_000, 8), (layer(1, "Tent"),))
+    with pytest.raises(FormatError, match="The export is 80000 × 32 px"):
+        export_document(wide, tmp_path / "a.png", ExportOptions(factor=4))

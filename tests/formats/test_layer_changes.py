@@ -10,7 +10,8 @@ from format_documents import CANVAS, layer
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Affine
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Raster, Recipe, RunSettings, Variation
+from collage_studio.document.model import Document, Raster, Variation
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import describe_layers
 from collage_studio.formats.collage_file import load_collage, save_collage
 from collage_studio.formats.png import read_recipe, write_png

@@ -10,7 +10,8 @@ import pytest
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import add_layout, box_layer
 from collage_studio.document.method_settings import DenseDiffusion, MethodSettings, NoiseCollage
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.collage_file import load_collage, save_collage
 from collage_studio.formats.collage_json import document_data
 from collage_studio.formats.collage_reading import Assets, read_document

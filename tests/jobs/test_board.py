@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_documents import request
 
-from collage_studio.document.model import Recipe, RunSettings
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import (
     Cancelled,
     Event,

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_documents import collage, raster, request
 
-from collage_studio.document.model import Mask, Recipe, RunSettings
+from collage_studio.document.model import Mask
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import Produced, RerollRequest
 from collage_studio.jobs import segments
 from collage_studio.jobs.segments import Outbox, remove_from, take

@@ -133,9 +133,9 @@ def test_the_noise_levels_are_those_of_the_scheduler():
 def test_the_target_always_leads_to_the_lit_truth(pool_folder: Path, tmp_path: Path):
     trainer = Trainer(tiny_config(pool_folder, tmp_path / "a.pt", 2))
     pool = ScenePool(pool_folder)
-    examples = [pool.draw(trainer.rng, 8) for _ in range(8)]
+    examples = [pool.draw(trainer.batches.rng, 8) for _ in range(8)]
     batch = trainer.prepare(examples)
-    share = trainer.signal[batch.t].view(-1, 1, 1, 1)
+    share = trainer.batches.signal[batch.t].view(-1, 1, 1, 1)
     reached = share.sqrt() * batch.noisy - (1 - share).sqrt() * batch.target
     truth = torch.from_numpy(np.stack([example.lit for example in examples])).float()
     torch.testing.assert_close(reached, truth, atol=1e-3, rtol=1e-3)

@@ -10,7 +10,7 @@ import pytest
 from ui_documents import OpenWindow
 
 from collage_studio.app.extras_library import ExtrasLibrary, reason_against
-from collage_studio.document.extras import ControlKind, LoraUse, RunExtras
+from collage_studio.document.extras import STARTER_CONTROL, ControlKind, LoraUse, RunExtras
 from collage_studio.formats.extra_files import ExtraKind
 from collage_studio.ui.dialogs.extras_part import RunExtrasPart
 from collage_studio.ui.panels.document_page import change_settings
@@ -54,6 +54,22 @@ def test_bars_that_nothing_listens_to_say_why_and_offer_the_way(section: ExtrasS
     assert "Likeness needs a model" in section.likeness.toolTip()
     assert section.control.isEnabled()
     assert section.loras.add_button.isEnabled()
+
+
+def test_the_starters_own_model_for_edges_needs_no_file(
+    opened: OpenWindow, section: ExtrasSection
+) -> None:
+    assert "Choose Starter's edges" in section.edges.toolTip()
+    section.control.chosen.emit(STARTER_CONTROL)
+    assert opened.session.editor.document.settings.extras.control_model == STARTER_CONTROL
+    assert section.edges.isEnabled()
+    assert section.control.value == STARTER_CONTROL
+
+
+def test_the_starters_own_model_goes_with_the_starter_alone(opened: OpenWindow) -> None:
+    library = ExtrasLibrary(opened.session.store)
+    assert [info.path for info in library.fitting(ExtraKind.CONTROL, "Starter")] == ["starter"]
+    assert library.fitting(ExtraKind.CONTROL, "SDXL") == ()
 
 
 def test_a_model_for_edges_turns_the_bar_on(
@@ -109,7 +125,7 @@ def test_files_for_another_family_are_not_offered(
         file_of(ExtraKind.CONTROL, tmp_path / "xl.safetensors", 2048), ExtraKind.CONTROL
     )
     assert xl.family == "SDXL"
-    assert library.fitting(ExtraKind.CONTROL, "Starter") == ()
+    assert xl not in library.fitting(ExtraKind.CONTROL, "Starter")
     assert library.fitting(ExtraKind.CONTROL, "SDXL") == (xl,)
     section.control.show_file("", "Starter")
     assert xl.path not in dict(section.control._options)
@@ -141,3 +157,27 @@ def test_run_settings_show_and_change_the_same(
     part.show_extras(extras)
     part._change("Reads", control_kind=ControlKind.POSE)
     assert session.editor.document.settings.extras.control_kind is ControlKind.POSE
+
+
+def test_folders_that_judge_pictures_are_checked_and_kept(
+    opened: OpenWindow, tmp_path: Path
+) -> None:
+    session = opened.session
+    part = RunExtrasPart(session.editor, session.library, ExtrasLibrary(session.store))
+    part.setParent(opened.window)
+    part.clip.add(tmp_path)
+    assert "holds no CLIP model" in part._said.text()
+    assert session.editor.document.settings.extras.clip_model == ""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    part.clip.add(tmp_path)
+    assert "no .safetensors file" in part._said.text()
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    part.clip.add(tmp_path)
+    part.sam.add(tmp_path)
+    assert "holds no SAM model" in part._said.text()
+    extras = session.editor.document.settings.extras
+    assert (extras.clip_model, extras.sam_model) == (str(tmp_path), "")
+    part.show_extras(extras)
+    assert part.clip.value == str(tmp_path)
+    part.clip.taken.emit("")
+    assert session.editor.document.settings.extras.clip_model == ""

@@ -130,3 +130,24 @@ def test_delete_offers_undo_in_a_notice(opened: OpenWindow) -> None:
     assert notice.text == "Deleted Dog."
     opened.window.table.run(notice.buttons[0][1])
     assert opened.session.editor.document.find("dog") is not None
+
+
+def test_a_clipped_layer_stands_in_and_is_spoken_of(opened: OpenWindow) -> None:
+    editor, table = opened.session.editor, opened.window.table
+    model = opened.window.layers.tree.layers_model
+    opened.session.selection.select(["dog"])
+    before = model.data(model.index_of("dog"), DEPTH_ROLE)
+    table.run("layer.clip")
+    dog = editor.document.find("dog")
+    assert dog is not None
+    assert dog.clipped
+    assert editor.undo_label == "Clip Dog"
+    index = model.index_of("dog")
+    assert model.data(index, DEPTH_ROLE) == before + 1
+    spoken = str(model.data(index, Qt.ItemDataRole.AccessibleTextRole))
+    assert "clipped to the layer below" in spoken
+    table.run("layer.clip")
+    assert editor.undo_label == "Release Dog"
+    opened.session.selection.select(["tent"])
+    table.run("layer.clip")
+    assert editor.undo_label == "Release Dog"

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow, variation
 
 from collage_studio.app.actions import ACTIONS
-from collage_studio.document.model import Start
+from collage_studio.document.recipe import Start
 from collage_studio.formats.collage_file import load_collage
 from collage_studio.ui.file_commands import raster_of
 from collage_studio.ui.panels.document_page import change_settings
@@ -224,7 +224,7 @@ def test_f6_goes_round_the_regions_and_comes_back(opened: OpenWindow) -> None:
     window.top.views.setFocus()
     seen = []
     for _ in range(7):
-        window._next_region(1)
+        window.focus_round.move(1)
         seen.append(window.focusWidget())
     assert window.canvas in seen
     assert window.layers.tree in seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import fields, replace
 
 import pytest
@@ -11,9 +13,10 @@ from collage_studio.app.requests import title_of
 from collage_studio.document.edits import add_variations
 from collage_studio.document.method_settings import NAMES, MethodSettings
 from collage_studio.document.model import LayerKind
+from collage_studio.formats.adapter_files import KIND
 from collage_studio.ui.panels.method_panel import MethodPanel
 from collage_studio.ui.panels.methods import FIELDS, METHODS, SENTENCES, TAGS
-from collage_studio.ui.panels.strip_looks import StripState, looks
+from collage_studio.ui.panels.strip_looks import Pending, StripState, looks
 from collage_studio.ui.widgets.choice import ChoiceButton
 from tests.ui.ui_documents import camp, open_window, variation
 
@@ -66,6 +69,35 @@ def test_a_setting_of_a_method_is_an_edit_and_hides_what_does_not_matter(opened)
     assert editor.document.settings.methods.noise_collage.crops is False
 
 
+def test_rich_context_says_which_adapter_it_uses_and_takes_a_file(opened, tmp_path):
+    editor, shown = opened.session.editor, panel(opened)
+    shown.chooser.chosen.emit("rich_context")
+    setting = next(one for one in FIELDS["rich_context"] if one.takes_file)
+    choice = shown.controls["adapter"]
+    choice.chosen.emit("none")
+    assert shown.adapter_line.text() == "Regional attention without training."
+    assert not shown.controls["caption"].isHidden()
+    other = tmp_path / "other.safetensors"
+    write_header(other, {})
+    shown.take_file(setting, other)
+    assert "is no rich-context adapter" in shown.adapter_line.text()
+    assert editor.document.settings.methods.rich_context.adapter == "none"
+    trained = tmp_path / "mine.safetensors"
+    write_header(trained, {"kind": KIND})
+    shown.take_file(setting, trained)
+    assert editor.document.settings.methods.rich_context.adapter == str(trained)
+    assert shown.adapter_line.text() == "Uses the trained adapter mine.safetensors."
+    assert choice.value == str(trained)
+    assert shown.controls["caption"].isHidden()
+    editor.undo()
+    assert editor.document.settings.methods.rich_context.adapter == "none"
+
+
+def write_header(path, facts) -> None:
+    header = json.dumps({"__metadata__": facts} if facts else {}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
 def test_comparing_queues_every_method_with_the_same_seeds_in_one_run(opened):
     runs = opened.session.runs
     jobs = runs.compare_methods()
@@ -87,6 +119,25 @@ def test_tiles_of_a_comparison_say_their_method(opened):
     assert notes["noise_collage"] == "Noise 1"
     alone = looks(add_variations(document, made[:1]), StripState(run=1))
     assert {look.key: look.note for look in alone}["collage_diffusion"] == "seed 0"
+
+
+def test_the_best_of_a_finished_run_comes_first_and_keeps_its_number():
+    document = camp()
+    made = []
+    for seed, share in ((1, 0.2), (2, 0.9), (3, 0.6)):
+        one = variation(document, seed)
+        layers = tuple({**entry, "quality": {"text": share}} for entry in one.recipe.layers)
+        made.append(replace(one, recipe=replace(one.recipe, layers=layers)))
+    document = add_variations(document, made)
+    shown = [look for look in looks(document, StripState(run=1)) if look.key.startswith("v")]
+    assert [(look.title, look.note) for look in shown] == [
+        ("2", "best · 2"),
+        ("3", "seed 3"),
+        ("1", "seed 1"),
+    ]
+    pending = (Pending("job:9", 9, "running"),)
+    unfinished = looks(document, StripState(run=1, pending=pending))
+    assert [look.title for look in unfinished if look.key.startswith("v")] == ["1", "2", "3"]
 
 
 def test_a_layout_box_is_added_selected_and_waits_for_its_text(opened):

@@ -29,7 +29,7 @@ def test_rows_say_family_and_reason(opened: OpenWindow, tmp_path: Path):
     library.add(lost)
     (lost / "unet" / "weights.safetensors").unlink()
     told = list[str]()
-    popover = ModelPopover(opened.window, opened.session.editor, library, told.append)
+    popover = ModelPopover(opened.window, opened.session.editor, library, told.append, told.append)
     popover.prepare()
     popover.move(20, 20)
     popover.adjustSize()

@@ -65,6 +65,14 @@ def test_another_device_says_when_it_is_used(opened: OpenWindow) -> None:
     assert not sheet._restart.isHidden()
 
 
+def test_another_precision_is_kept_and_said_when_it_is_used(opened: OpenWindow) -> None:
+    sheet = _sheet(opened)
+    sheet._precision.chosen.emit("fp16")
+    assert opened.session.store.current.precision == "fp16"
+    assert sheet._precision.value == "fp16"
+    assert not sheet._restart.isHidden()
+
+
 def test_hints_and_recent_files_can_be_forgotten(qtbot: QtBot, opened: OpenWindow) -> None:
     store = opened.session.store
     store.update(hints_seen=("sample",), recent=("/nowhere/one.collage",))

@@ -13,10 +13,12 @@ from collage_studio.app.stale import stale_layers
 from collage_studio.document import edits
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Affine
-from collage_studio.document.model import Document, Raster, Recipe, RunSettings, Variation
+from collage_studio.document.model import Document, Raster, Variation
 from collage_studio.document.noise_map import noise_map
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import Finished, Produced, Started, describe_layers
 from collage_studio.ui.proofs import outside_words, proof_of
+from collage_studio.ui.run_view import COUNT_AFTER_MS
 
 SETTINGS = RunSettings(softness=4.0)
 
@@ -94,6 +96,7 @@ def _run(opened: OpenWindow, rgb: np.ndarray, *rolled: str) -> None:
     runs.handle(job.id, Started((1,), 10))
     runs.handle(job.id, Produced(1, rgb, made(document, rgb, *rolled).recipe))
     runs.handle(job.id, Finished())
+    QTest.qWait(2 * COUNT_AFTER_MS)
     opened.window.canvas.background.finish()
     QTest.qWait(1)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from collage_studio.ui.later import Later
+from collage_studio.ui.qt_import import PatternLater
 from collage_studio.ui.written_code import WrittenCode
 
 UNTIL_PAINTED = """
@@ -113,6 +117,32 @@ def test_kept_byte_code_makes_the_same_class(
         with pytest.raises(dataclasses.FrozenInstanceError):
             kind(1).x = 5
     del points, kind
+
+
+def test_modules_that_an_importer_compiles_are_kept_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    text = b"from __future__ import annotations\ntwice = lambda number: 2 * number\n"
+    plain, found = builtins.compile, list[dict[str, Any]]()
+    for _ in range(2):
+        written = WrittenCode(tmp_path / "kept.pyc")
+        with written.in_place_of_compile():
+            code = compile(text, "its_file.py", "exec")
+            assert eval(compile("1 + 1", "sum", "eval")) == 2
+        written.end()
+        found.append({})
+        exec(code, found[-1])
+        assert code.co_filename == "its_file.py"
+    assert builtins.compile is plain
+    assert not written._is_new
+    assert [names["twice"](4) for names in found] == [8, 8]
+
+
+def test_a_pattern_is_compiled_when_it_is_used() -> None:
+    find, split = PatternLater("a+").findall, PatternLater(" , ", re.VERBOSE).split
+    assert find("caab a") == ["aa", "a"]
+    assert split("1,2") == ["1", "2"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"half"])

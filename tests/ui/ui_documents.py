@@ -16,10 +16,9 @@ from collage_studio.document.model import (
     LayerKind,
     LayerRef,
     Raster,
-    Recipe,
-    RunSettings,
     Variation,
 )
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import describe_layers
 from collage_studio.ui.engine_thread import EngineThread
 from collage_studio.ui.main_window import MainWindow

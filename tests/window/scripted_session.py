@@ -30,7 +30,7 @@ from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
 from collage_studio.ui.dialogs.export_sheet import ExportSheet
 from collage_studio.ui.program import Program
-from collage_studio.ui.style.theme import apply_theme, prepare_application
+from collage_studio.ui.style.theme import STYLE_ARGUMENTS, apply_theme, prepare_application
 from collage_studio.ui.widgets.segment import Segment
 from collage_studio.ui.widgets.value_bar import ValueBar
 
@@ -308,7 +308,7 @@ def _pixels(variation: Variation | None) -> np.ndarray:
 
 def run_session(folder: Path, size: tuple[int, int] = (1440, 900)) -> dict[str, Any]:
     """The whole job; returns the report that is also written to FOLDER/report.json."""
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app = QApplication.instance() or QApplication([sys.argv[0], *STYLE_ARGUMENTS])
     assert isinstance(app, QApplication)
     driver = Driver(app, folder, size)
     driver.until(driver.window.isVisible, 20)

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.harmonised import SHADOW, harmonised_stack, without_harmonised
+from collage_studio.document.harmonised import (
+    SHADOW,
+    cast_id,
+    caster_of,
+    harmonised_stack,
+    without_harmonised,
+)
 from collage_studio.document.model import BlendMode, Document, Layer, LayerKind, Mask, Raster
 from collage_studio.writeback.leaves import leaves_of, visible_shares
 from collage_studio.writeback.stack import write_back
@@ -128,9 +134,13 @@ def test_a_shadow_on_the_ground_becomes_a_multiply_layer():
     plain = composite_picture(document)[leaf.box.slices]
     lit[leaf.box.slices] = np.where(leaf.alpha[..., None] > 0, plain, lit[leaf.box.slices])
     written = write_back(document, lit)
-    shadow = next(layer for layer in written.beside if layer.id == SHADOW)
+    shadow = next(layer for layer in written.beside if layer.id == cast_id(SHADOW, "ball"))
     assert shadow.blend is BlendMode.MULTIPLY
-    cast = shadow.raster.pixels[..., 0] / 255
+    place = ball.placement.after(shadow.placement)
+    cast = np.ones((96, 96))
+    height, width = shadow.raster.size.shape
+    left, top = round(place.c), round(place.f)
+    cast[top : top + height, left : left + width] = shadow.raster.pixels[..., 0] / 255
     assert cast[58, 45] < 0.65
     assert cast[5:15].mean() > 0.98
     bare = written.layers[0].harmonised.pixels[..., :3]
@@ -173,3 +183,54 @@ def test_taking_it_back_leaves_the_document_as_it_was():
     document = Document(SIZE, (backdrop(), *layers(7)))
     picture = np.full((*SIZE.shape, 3), 90, np.uint8)
     assert without_harmonised(write_back(document, picture, "v")) == document
+
+
+def two_balls() -> tuple[Document, np.ndarray]:
+    """Balls on a floor, each over a shadow of its own, and the picture of it."""
+    floor = np.full((96, 128, 3), 180, np.uint8)
+    balls = (
+        Layer(key, key, raster=soft_disc(24, (220, 40, 40)), placement=Affine.translation(x, 20))
+        for key, x in (("left", 16), ("right", 84))
+    )
+    document = Document(
+        Size(128, 96), (Layer("floor", "Floor", raster=Raster.from_rgb(floor)), *balls)
+    )
+    y, x = np.mgrid[0:96, 0:128]
+    shade = np.ones((96, 128))
+    for centre in (28, 96):
+        shade *= 1 - 0.6 * np.exp(-(((x - centre) / 12) ** 2 + ((y - 50) / 6) ** 2))
+    lit = composite_picture(document) * shade[..., None]
+    lit[20:44] = composite_picture(document)[20:44]
+    return document, np.rint(lit).astype(np.uint8)
+
+
+def test_each_object_has_the_shadow_it_casts():
+    document, lit = two_balls()
+    written = write_back(document, lit)
+    casters = {caster_of(layer) for layer in written.beside if layer.id.startswith(SHADOW)}
+    assert casters == {"left", "right"}
+    made = composite_picture(harmonised_stack(written)).astype(int)
+    assert np.abs(made - lit).max() <= 1
+
+
+def test_a_shadow_moves_with_its_layer_and_goes_with_it():
+    document, lit = two_balls()
+    written = write_back(document, lit)
+    right = written.layers[2]
+    place = Affine.translation(-34, 0).after(right.placement)
+    moved = written.with_layers(*written.layers[:2], replace(right, placement=place))
+    made = composite_picture(harmonised_stack(moved)).astype(int)
+    assert made[50, 96].mean() > 160
+    assert made[50, 62].mean() < 120
+    assert np.abs(made[:, :40] - lit[:, :40]).max() <= 1
+    gone = composite_picture(harmonised_stack(written.with_layers(*written.layers[:2])))
+    assert gone[50, 96].mean() > 160
+    assert gone[50, 28].mean() < 120
+
+
+def test_a_hidden_layer_casts_nothing():
+    document, lit = two_balls()
+    written = write_back(document, lit)
+    hidden = replace(written.layers[2], visible=False)
+    made = composite_picture(harmonised_stack(written.with_layers(*written.layers[:2], hidden)))
+    assert made[50, 96].mean() > 160

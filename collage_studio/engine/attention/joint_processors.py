@@ -25,7 +25,12 @@ from collage_studio.engine.attention.edits import (
     WordsControl,
     attended,
 )
-from collage_studio.engine.attention.processors import SeenGrid, heads_of, replaced
+from collage_studio.engine.attention.processors import (
+    EditedAttention,
+    SeenGrid,
+    heads_of,
+    replaced,
+)
 
 
 class JointSites:
@@ -59,13 +64,8 @@ class JointSites:
         return stock
 
 
-class JointAttention:
+class JointAttention(EditedAttention):
     """JointAttnProcessor2_0 (pixels first, then words) with biases; also its image-only form."""
-
-    def __init__(self, name: str, grid: SeenGrid, edit: AttentionEdit) -> None:
-        self._name = name
-        self._grid = grid
-        self._edit = edit
 
     def __call__(
         self,
@@ -96,13 +96,8 @@ class JointAttention:
         return picture, rest if attn.context_pre_only else attn.to_add_out(rest)
 
 
-class FluxAttention:
+class FluxAttention(EditedAttention):
     """FluxAttnProcessor (words first, then pixels) with biases."""
-
-    def __init__(self, name: str, grid: SeenGrid, edit: AttentionEdit) -> None:
-        self._name = name
-        self._grid = grid
-        self._edit = edit
 
     def __call__(
         self,

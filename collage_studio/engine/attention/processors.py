@@ -93,13 +93,17 @@ def _put(module: Any, processor: Any) -> None:
     module.processor = processor
 
 
-class UNetAttention:
-    """AttnProcessor2_0 of a transformer block, with a bias."""
+class EditedAttention:
+    """A layer's processor that applies an edit: which layer, on what grid, and the edit."""
 
     def __init__(self, name: str, grid: SeenGrid, edit: AttentionEdit) -> None:
         self._name = name
         self._grid = grid
         self._edit = edit
+
+
+class UNetAttention(EditedAttention):
+    """AttnProcessor2_0 of a transformer block, with a bias."""
 
     def __call__(
         self,
@@ -125,13 +129,11 @@ class UNetAttention:
         return out if scale == 1.0 else out / scale
 
 
-class WrappedAttention:
+class WrappedAttention(EditedAttention):
     """Another processor, given the bias as its mask; query and key are computed a second time."""
 
     def __init__(self, name: str, grid: SeenGrid, edit: AttentionEdit, inner: Any) -> None:
-        self._name = name
-        self._grid = grid
-        self._edit = edit
+        super().__init__(name, grid, edit)
         self._inner = inner
 
     def __call__(  # the parameter names are what diffusers looks at to pass them on

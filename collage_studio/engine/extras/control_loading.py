@@ -13,13 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from collage_studio.document.extras import FAMILY_NAMES
+from collage_studio.document.extras import FAMILY_NAMES, STARTER_CONTROL
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.families.parts import settled
 from collage_studio.engine.regions.maps import network_of
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.extra_files import ExtraFile, ExtraKind, inspect_extra
+from collage_studio.resources_dir import resources_path
 
 CLASSES = {
     "stable_diffusion": "ControlNetModel",
@@ -58,12 +59,14 @@ def misfit(found: ExtraFile, family: Family) -> str:
 
 
 def load_control(path: str, family: Family) -> Any:
-    """The ControlNet at `path`, ready to run beside `family`.
+    """The ControlNet at `path`, or the bundled one, ready to run beside `family`.
 
     Raises:
         BadRequest: it is gone, a pickle, damaged or made for another family.
     """
-    found = inspected(path, ExtraKind.CONTROL, family)
+    bundled = path == STARTER_CONTROL
+    place = str(resources_path("starter", "control")) if bundled else path
+    found = inspected(place, ExtraKind.CONTROL, family)
     config = _config(found)
     expected = CLASSES[family.name]
     if config is not None and config.get("_class_name", expected) != expected:

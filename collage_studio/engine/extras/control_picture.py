@@ -18,7 +18,7 @@ from collage_studio.document.model import Document, Layer, Mask, Raster
 from collage_studio.document.placing import Placed, mask_source, picture_source
 from collage_studio.document.tree import nodes
 from collage_studio.engine.extras.edges import cutout_lines, shrink_of
-from collage_studio.engine.plan import RunPlan
+from collage_studio.engine.plan import Masks, RunPlan
 from collage_studio.engine.workspace import Floats, Workspace
 
 _LINE = 0.35
@@ -44,12 +44,24 @@ class ControlPicture:
 
 
 def control_picture(plan: RunPlan, kind: ControlKind) -> ControlPicture:
+    """The control picture of a run."""
+    return drawn_control(
+        plan.document, plan.masks, plan.workspace, kind, softness=plan.settings.softness
+    )
+
+
+def drawn_control(
+    document: Document, masks: Masks, space: Workspace, kind: ControlKind, *, softness: float
+) -> ControlPicture:
     """Put the layers' own pictures, or what is drawn from their cutouts, where each is visible.
 
     A layer without either shows the background's picture. Layers of which nothing can be shown
     have strength 0.
+
+    Args:
+        masks: visible masks of layers, padded working pixels (h, w).
+        softness: sigma of the map's blur, px at a canvas 512 px high.
     """
-    document, space = plan.document, plan.workspace
     height, width = space.grid.height * space.factor, space.grid.width * space.factor
     shown = np.zeros((height, width, 3), np.float32)
     lines = np.zeros((height, width), np.float32)
@@ -57,7 +69,7 @@ def control_picture(plan: RunPlan, kind: ControlKind) -> ControlPicture:
     canvas = _canvas_picture(document, space)
     tile = _tile(document, space) if kind is ControlKind.TILE else None
     for layer, placement in _leaves(document):
-        mask = plan.masks.get(layer.id)
+        mask = masks.get(layer.id)
         if mask is None or not mask.any():
             continue
         drawn = _own_picture(layer, placement, space)
@@ -74,7 +86,7 @@ def control_picture(plan: RunPlan, kind: ControlKind) -> ControlPicture:
     picture = np.maximum(shown, (lines >= 0.5)[..., None])
     return ControlPicture(
         np.clip(picture, 0.0, 1.0).astype(np.float32),
-        feathered(strength, plan.settings.softness * space.work.height / _SOFTNESS_HEIGHT),
+        feathered(strength, softness * space.work.height / _SOFTNESS_HEIGHT),
     )
 
 

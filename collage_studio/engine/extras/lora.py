@@ -12,7 +12,7 @@ M = 1 is the LoRA as it is, M = 0 none, both to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -22,6 +22,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
 from collage_studio.document.extras import LoraUse
+from collage_studio.document.model import Document
 from collage_studio.engine.extras.lora_loading import load_adapter
 from collage_studio.engine.families.base import Attachment, Conditioning, Family, Frame
 from collage_studio.engine.regions.maps import MapLevels, network_of
@@ -52,8 +53,13 @@ class _Call:
         default_factory=dict[tuple[Frame, ...], Mapping[str, MapLevels]]
     )
     rows: dict[str, Tensor] | None = None
+    masked: frozenset[str] = frozenset()
     alone: str | None = None
     tokens: int = 0
+
+    def goes_by_mask(self, region: str) -> bool:
+        """Whether the region's mask decides, and not the row."""
+        return self.rows is None or region in self.masked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,22 +93,26 @@ class LoraStack:
         self.call.masks = self.call.known[frames]
 
     @contextmanager
-    def adapter_rows(self, names: Sequence[str]) -> Generator[None]:
-        """Inside the block each row of a call has one region's LoRAs, whatever the masks say.
+    def adapter_rows(
+        self, rows: Sequence[Collection[str]], masked: Collection[str] = ()
+    ) -> Generator[None]:
+        """Inside the block each row of a call has the LoRAs of its regions, whatever the masks say.
 
         Args:
-            names: a region's name for each row of the batch; others, as "", mean none.
+            rows: names of regions for each row of the batch.
+            masked: regions that hold by their masks, in all rows.
         """
-        before = self.call.rows
+        before = self.call.rows, self.call.masked
+        self.call.masked = frozenset(masked)
         self.call.rows = {
-            region.name: torch.tensor([1.0 if name == region.name else 0.0 for name in names])
+            region.name: torch.tensor([float(region.name in names) for names in rows])
             for region in self.regions
-            if region.name in names
+            if any(region.name in names for names in rows)
         }
         try:
             yield
         finally:
-            self.call.rows = before
+            self.call.rows, self.call.masked = before
 
     def hooks(self) -> Iterator[Any]:
         """Install what adds the regions' LoRAs; yields the handles."""
@@ -123,10 +133,10 @@ class LoraStack:
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor
     ) -> Tensor:
         """The output of a cross-attention layer, mixed by the masks; (B, n, c)."""
-        if self.call.rows is not None or self.call.alone is not None:
-            return out
         mixed = out
         for region in self.regions:
+            if not self.call.goes_by_mask(region.name):
+                continue
             levels = self.call.masks.get(region.name)
             mask = None if levels is None else levels.tokens(out.shape[1])
             if mask is None or not any(_has(module, name) for name in self.adapters[region.name]):
@@ -180,8 +190,8 @@ class _LayerHook:
     def _share(self, region: str, out: Tensor) -> Tensor | None:
         """What the region counts in each number of `out`; None for nothing at all."""
         call = self._stack.call
-        if call.rows is not None:
-            if region not in call.rows:
+        if not call.goes_by_mask(region):
+            if call.rows is None or region not in call.rows:
                 return None
             rows = call.rows[region].to(out.device)
             return rows.view(-1, *((1,) * (out.ndim - 1)))
@@ -288,18 +298,62 @@ def loras(
 
 
 @contextmanager
-def adapter_rows(attachments: Sequence[Attachment], names: Sequence[str]) -> Generator[None]:
-    """Inside the block each row of a call has the LoRAs of one layer; for methods with branches.
+def adapter_rows(
+    attachments: Sequence[Attachment],
+    rows: Sequence[Collection[str]],
+    masked: Collection[str] = (),
+) -> Generator[None]:
+    """Inside the block each row of a call has the LoRAs of its layers; for methods with branches.
 
     Args:
         attachments: of the run; without LoRAs among them nothing happens.
-        names: a layer's id for each row of the batch; others, as "", mean none.
+        rows: ids of layers for each row of the batch.
+        masked: ids of layers whose masks decide, in all rows.
     """
     with ExitStack() as stack:
         for attachment in attachments:
             if isinstance(attachment, LoraStack):
-                stack.enter_context(attachment.adapter_rows(names))
+                stack.enter_context(attachment.adapter_rows(rows, masked))
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class RowLoras:
+    """The LoRAs of one row.
+
+    Args:
+        own: layers whose LoRAs hold for all of it. masked: those that hold by their masks.
+    """
+
+    own: frozenset[str] = frozenset()
+    masked: frozenset[str] = frozenset()
+
+
+def row_loras(
+    attachments: Sequence[Attachment], document: Document, layer_ids: Collection[str]
+) -> tuple[RowLoras | None, dict[str, RowLoras]]:
+    """Whose LoRAs hold in the predictions of single layers, and in the one of everything else.
+
+    A layer's own prediction has its LoRAs and those of the groups around it; those of layers in a
+    group hold there by their masks. What has a prediction of its own is left out of the common one.
+
+    Args:
+        layer_ids: layers and groups with a prediction of their own.
+
+    Returns:
+        For the common prediction, None if no layer has LoRAs; and by layer id.
+    """
+    stacks = [found for found in attachments if isinstance(found, LoraStack)]
+    named = frozenset(region.name for stack in stacks for region in stack.regions)
+    if not named:
+        return None, {}
+    found = dict[str, RowLoras]()
+    for layer in document.walk():
+        if layer.id in layer_ids:
+            inside = {part.id for part in layer.walk()} - {layer.id}
+            around = {g.id for g in document.walk() if any(p.id == layer.id for p in g.walk())}
+            found[layer.id] = RowLoras(named & around, named & inside)
+    return RowLoras(masked=named - frozenset(layer_ids)), found
 
 
 def text_encoders_of(family: Family) -> list[Any]:

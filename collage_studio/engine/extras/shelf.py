@@ -1,10 +1,11 @@
-"""Makes a run's extras ready: control, LoRAs and reference pictures, all gone when it ends."""
+"""Makes a run's extras ready: control, LoRAs, adapters and pictures, all gone when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from collage_studio.document.extras import (
     why_not,
 )
 from collage_studio.document.model import Document, Layer, NextState
+from collage_studio.engine.api import BadRequest
 from collage_studio.engine.extras.control import Control
 from collage_studio.engine.extras.control_loading import load_control
 from collage_studio.engine.extras.control_picture import control_picture
@@ -23,10 +25,17 @@ from collage_studio.engine.extras.lora import LoraRegion, loras
 from collage_studio.engine.extras.reference import Reference, References, cutout_square, shown
 from collage_studio.engine.extras.reference_loading import ReferenceAdapter, load_reference
 from collage_studio.engine.families.base import Attachment, Family, ReadText
+from collage_studio.engine.families.unet import UNetFamily
 from collage_studio.engine.memory import explained_memory
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.recent import Recent
+from collage_studio.engine.regions.layout_plan import layout_rows
 from collage_studio.engine.regions.maps import network_of
+from collage_studio.engine.rich_context.adapter import RichContextAdapter, attached
+from collage_studio.engine.rich_context.attachment import LayoutRows
+from collage_studio.engine.rich_context.checkpoint import load_adapter
+from collage_studio.formats.adapter_files import NOT_THERE, adapter_file
+from collage_studio.formats.errors import FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +53,24 @@ class Extras:
     def told(self, avoid: ReadText) -> tuple[Attachment, ...]:
         """The attachments, once the words to avoid have been read."""
         for attachment in self.attachments:
-            if isinstance(attachment, References):
+            if isinstance(attachment, References | LayoutRows):
                 attachment.negative.append(avoid)
         return self.attachments
 
 
 class ExtrasShelf:
-    """Keeps the last ControlNet and IP-Adapter in memory as long as runs ask for them."""
+    """Keeps the last ControlNet and adapters in memory as long as runs ask for them."""
 
     def __init__(self) -> None:
         self._nets: Recent[str, Any] = Recent(1)
         self._adapters: Recent[str, ReferenceAdapter] = Recent(1)
+        self._layouts: Recent[tuple[Path, float], RichContextAdapter] = Recent(1)
 
     def clear(self) -> None:
         """Let go of everything; the model they were loaded for is gone."""
         self._nets.clear()
         self._adapters.clear()
+        self._layouts.clear()
 
     @contextmanager
     def attached(self, family: Family, plan: RunPlan) -> Generator[Extras]:
@@ -83,6 +94,8 @@ class ExtrasShelf:
         pictures = self._pictures(family, plan, warnings)
         if pictures is not None:
             attachments.append(stack.enter_context(shown(network_of(family), *pictures)))
+        if plan.settings.method == "rich_context":
+            attachments += self._layout(family, plan, stack, warnings)
         return Extras(tuple(attachments), tuple(warnings), text_key(asked.loras))
 
     def _control(self, family: Family, plan: RunPlan, warnings: list[str]) -> Control | None:
@@ -96,6 +109,33 @@ class ExtrasShelf:
             return None
         net = self._nets.get(path, lambda: load_control(path, family))
         return Control.of(family, net, kind, picture, plan.workspace)
+
+    def _layout(
+        self, family: Family, plan: RunPlan, stack: ExitStack, warnings: list[str]
+    ) -> list[LayoutRows]:
+        """What the trained adapter reads, the adapter attached; nothing where there is none."""
+        path = adapter_file(plan.settings)
+        if path is None:
+            warnings += [NOT_THERE] if not plan.settings.methods.rich_context.adapter else []
+            return []
+        if not isinstance(family, UNetFamily):
+            warnings.append(_NO_DOOR)
+            return []
+        try:
+            key = (path, path.stat().st_mtime)
+            adapter = self._layouts.get(
+                key, lambda: load_adapter(path, family.device, family.dtype)
+            )
+        except OSError as error:
+            raise BadRequest(f"The adapter {path.name} is gone. Choose another one.") from error
+        except FormatError as error:
+            raise BadRequest(str(error)) from error
+        strength = plan.settings.methods.rich_context.strength
+        stack.enter_context(attached(family.unet, adapter, strength))
+        rows, window = layout_rows(family, plan), plan.workspace.window
+        rows.rows((window,), window)
+        warnings += rows.warnings
+        return [rows]
 
     def _pictures(
         self, family: Family, plan: RunPlan, warnings: list[str]
@@ -152,6 +192,12 @@ def _cells(plan: RunPlan, layer_id: str) -> Tensor | None:
     if mask is None or not mask[plan.workspace.pixels.slices].any():
         return None
     return plan.workspace.cells(mask)
+
+
+_NO_DOOR = (
+    "Trained adapters fit Stable Diffusion 1, 2 and SDXL alone. "
+    "Regional attention without training is used."
+)
 
 
 def _nothing_held(kind: ControlKind) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from collage_studio.document.geometry import Rect
 from collage_studio.engine.families.base import Conditioning, LearnedWords, ReadText, Vocabulary
+from collage_studio.engine.families.latent import parts_of
 from collage_studio.engine.families.parts import bytes_of, check_channels, settled
 from collage_studio.engine.families.text import ClipText, T5Text
 from collage_studio.engine.families.transformer import (
@@ -78,13 +79,15 @@ class Flux(TransformerFamily):
     def of_pipeline(cls, pipe: Any, device: torch.device, dtype: torch.dtype | None = None) -> Flux:
         """The family around the networks of a FluxPipeline."""
         return cls(
-            transformer=pipe.transformer,
-            vae=pipe.vae,
-            text_encoder=pipe.text_encoder,
-            text_encoder_2=pipe.text_encoder_2,
-            tokenizer=pipe.tokenizer,
-            tokenizer_2=pipe.tokenizer_2,
-            scheduler_config=dict(pipe.scheduler.config),
+            **parts_of(
+                pipe,
+                "transformer",
+                "vae",
+                "text_encoder",
+                "text_encoder_2",
+                "tokenizer",
+                "tokenizer_2",
+            ),
             device=device,
             dtype=dtype,
         )

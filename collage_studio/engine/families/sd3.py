@@ -19,6 +19,7 @@ from collage_studio.engine.families.base import (
     ReadText,
     Vocabulary,
 )
+from collage_studio.engine.families.latent import parts_of
 from collage_studio.engine.families.parts import bytes_of, settled
 from collage_studio.engine.families.text import ClipText, Offsets, T5Text
 from collage_studio.engine.families.transformer import (
@@ -83,15 +84,17 @@ class StableDiffusion3(TransformerFamily):
     ) -> StableDiffusion3:
         """The family around the networks of a StableDiffusion3Pipeline."""
         return cls(
-            transformer=pipe.transformer,
-            vae=pipe.vae,
-            text_encoder=pipe.text_encoder,
-            text_encoder_2=pipe.text_encoder_2,
-            text_encoder_3=pipe.text_encoder_3,
-            tokenizer=pipe.tokenizer,
-            tokenizer_2=pipe.tokenizer_2,
-            tokenizer_3=pipe.tokenizer_3,
-            scheduler_config=dict(pipe.scheduler.config),
+            **parts_of(
+                pipe,
+                "transformer",
+                "vae",
+                "text_encoder",
+                "text_encoder_2",
+                "text_encoder_3",
+                "tokenizer",
+                "tokenizer_2",
+                "tokenizer_3",
+            ),
             device=device,
             dtype=dtype,
         )

@@ -16,6 +16,7 @@ from collage_studio.engine.families.base import (
     ReadText,
     Vocabulary,
 )
+from collage_studio.engine.families.latent import parts_of
 from collage_studio.engine.families.parts import bytes_of, settled
 from collage_studio.engine.families.text import ClipText
 from collage_studio.engine.families.unet import UNetFamily
@@ -71,13 +72,9 @@ class StableDiffusionXL(UNetFamily):
     ) -> StableDiffusionXL:
         """The family around the networks of a StableDiffusionXLPipeline."""
         return cls(
-            unet=pipe.unet,
-            vae=pipe.vae,
-            text_encoder=pipe.text_encoder,
-            text_encoder_2=pipe.text_encoder_2,
-            tokenizer=pipe.tokenizer,
-            tokenizer_2=pipe.tokenizer_2,
-            scheduler_config=dict(pipe.scheduler.config),
+            **parts_of(
+                pipe, "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"
+            ),
             device=device,
             dtype=dtype,
             empty_is_zeros=bool(pipe.config.force_zeros_for_empty_prompt),
@@ -101,6 +98,16 @@ class StableDiffusionXL(UNetFamily):
         if self._empty_is_zeros and not text:
             rows, pooled = torch.zeros_like(rows), torch.zeros_like(pooled)
         return ReadText(rows, small.offsets, small.skipped, pooled)
+
+    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+        """Encode texts as one sequence: rows (T, 768 + 1280) and the number of each row's text.
+
+        Unlike `read_text` both encoders' states are those after the final norm.
+        """
+        small, owner = self._small.read_joined(texts, upstream=upstream)
+        large, _ = self._large.read_joined(texts, upstream=upstream)
+        length = min(len(small), len(large))
+        return torch.cat([small[:length], large[:length]], dim=-1), owner[:length]
 
     def _more_inputs(self, conditioning: Conditioning) -> Mapping[str, Any]:
         count = len(conditioning.texts)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from collage_studio.engine.families.base import LearnedWords, ReadText, Vocabulary
+from collage_studio.engine.families.latent import parts_of
 from collage_studio.engine.families.parts import bytes_of, settled
 from collage_studio.engine.families.text import ClipText
 from collage_studio.engine.families.unet import UNetFamily
@@ -47,11 +49,7 @@ class StableDiffusion(UNetFamily):
     ) -> StableDiffusion:
         """The family around the networks of a StableDiffusionPipeline."""
         return cls(
-            unet=pipe.unet,
-            vae=pipe.vae,
-            text_encoder=pipe.text_encoder,
-            tokenizer=pipe.tokenizer,
-            scheduler_config=dict(pipe.scheduler.config),
+            **parts_of(pipe, "unet", "vae", "text_encoder", "tokenizer"),
             device=device,
             dtype=dtype,
         )
@@ -70,6 +68,10 @@ class StableDiffusion(UNetFamily):
         """Encode `text` to (1, T, d), padded as the stock pipeline does it."""
         states = self._clip.read(text, learned)
         return ReadText(states.last, states.offsets, states.skipped)
+
+    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+        """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,)."""
+        return self._clip.read_joined(texts, upstream=upstream)
 
     @property
     def weight_bytes(self) -> int:

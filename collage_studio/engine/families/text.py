@@ -61,6 +61,67 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedTokens:
+    """Several texts as one sequence.
+
+    Args:
+        ids: (1, L) padded. mask: (1, L), 1 = begin, words and end.
+        owner: (L,) the number of the text each token belongs to; -1 for begin, end, separators
+            and padding.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    owner: Tensor
+
+
+SEPARATOR = ";"
+
+
+def joined_tokens(
+    tokenizer: Any, texts: Sequence[str], length: int, *, upstream: bool = False
+) -> JoinedTokens:
+    """Exactly `length` tokens: begin, the texts with separators between them, end, padding.
+
+    Each text is made into tokens on its own. CLIP would otherwise join ".;" into one token, and
+    the separator would be lost behind a text that ends in punctuation.
+
+    Args:
+        upstream: join the texts with "; " before, and split where the separator is found, as the
+            released code of Rich-Context Layout-to-Image does it.
+    """
+    separator = int(tokenizer(SEPARATOR, add_special_tokens=False, verbose=False).input_ids[-1])
+    clean = [text.replace(SEPARATOR, "") for text in texts]
+    parts = [f"{SEPARATOR} ".join(clean)] if upstream else clean
+    words, owner = list[int](), list[int]()
+    for number, text in enumerate(parts):
+        if number:
+            words, owner = [*words, separator], [*owner, -1]
+        own = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        words += own
+        owner += [number] * len(own)
+    if upstream:
+        owner = _split_at(words, separator)
+    words, owner = words[: length - 2], owner[: length - 2]
+    padding = length - 2 - len(words)
+    ids = [tokenizer.bos_token_id, *words, tokenizer.eos_token_id]
+    ids += [tokenizer.pad_token_id] * padding
+    mask = [1] * (len(words) + 2) + [0] * padding
+    return JoinedTokens(
+        torch.tensor([ids]), torch.tensor([mask]), torch.tensor([-1, *owner, -1] + [-1] * padding)
+    )
+
+
+def _split_at(words: Sequence[int], separator: int) -> list[int]:
+    """The number of separators before each word; -1 for the separators themselves."""
+    found, number = list[int](), 0
+    for word in words:
+        found.append(-1 if word == separator else number)
+        number += word == separator
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class ClipStates:
     """What CLIP made of a text.
 
@@ -91,6 +152,15 @@ class ClipText:
     def vocabulary(self) -> Vocabulary:
         """Where learned looks of this encoder are put."""
         return Vocabulary(self.tokenizer, self.encoder.get_input_embeddings())
+
+    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+        """Encode texts as one sequence, for regional attention; see `joined_tokens`.
+
+        Returns rows (T, d) after the final norm, and which text each belongs to, (T,).
+        """
+        joined = joined_tokens(self.tokenizer, texts, self.length, upstream=upstream)
+        out = self.encoder(joined.ids.to(self._device), attention_mask=joined.mask.to(self._device))
+        return out.last_hidden_state[0], joined.owner.to(self._device)
 
     def read(self, text: str, learned: Sequence[LearnedWords]) -> ClipStates:
         """Encode `text`; learned vectors take the place of the words they stand for."""

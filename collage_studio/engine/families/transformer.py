@@ -13,16 +13,17 @@ from torch.nn import functional
 from collage_studio.document.geometry import Size
 from collage_studio.engine.attention.edits import AttentionEdit
 from collage_studio.engine.attention.joint_processors import JointSites
-from collage_studio.engine.families.base import Encoded, Prediction
+from collage_studio.engine.families.base import Prediction
 from collage_studio.engine.families.flow_schedule import flow_estimates, flow_schedule
-from collage_studio.engine.families.parts import Autoencoder, settled
+from collage_studio.engine.families.latent import LatentFamily
+from collage_studio.engine.families.parts import settled
 from collage_studio.engine.schedule import Schedule
 
 PATCH = 2
 """Cells along each side of what the network takes as one token of the picture."""
 
 
-class TransformerFamily:
+class TransformerFamily(LatentFamily):
     """A joint transformer trained on straight paths, with its autoencoder."""
 
     alignment = PATCH
@@ -39,26 +40,9 @@ class TransformerFamily:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self.device = device
-        self.dtype = dtype
+        super().__init__(vae=vae, scheduler_config=scheduler_config, device=device, dtype=dtype)
         self.transformer = settled(transformer, device, dtype)
-        self._autoencoder = Autoencoder(vae, device)
         self._sites = JointSites(self.transformer)
-        self.scheduler_config = dict(scheduler_config)
-        self.factor = self._autoencoder.factor
-        self.latent_channels = self._autoencoder.channels
-
-    @property
-    def vae(self) -> Any:
-        return self._autoencoder.vae
-
-    def encode(self, picture: Tensor) -> Encoded:
-        """Latent of one picture (1, 3, H, W) in [-1, 1], scaled as the network expects it."""
-        return self._autoencoder.encode(picture)
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W), about [-1, 1], one after the other to save memory."""
-        return self._autoencoder.decode(latent)
 
     def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
         """Levels of the flow scheduler, which some checkpoints shift by the size of the canvas."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,16 +13,17 @@ from collage_studio.document.geometry import Size
 from collage_studio.engine.api import ModelUnavailable
 from collage_studio.engine.attention.edits import AttentionEdit
 from collage_studio.engine.attention.processors import UNetSites
-from collage_studio.engine.families.base import Conditioning, Encoded, Prediction
+from collage_studio.engine.families.base import Conditioning, Prediction
 from collage_studio.engine.families.diffusion_schedule import (
     diffusion_estimates,
     diffusion_schedule,
 )
-from collage_studio.engine.families.parts import Autoencoder, check_channels, settled
+from collage_studio.engine.families.latent import LatentFamily
+from collage_studio.engine.families.parts import check_channels, settled
 from collage_studio.engine.schedule import Schedule
 
 
-class UNetFamily:
+class UNetFamily(LatentFamily):
     """A denoising UNet with its autoencoder; texts are the families' own."""
 
     guidance_is_input = False
@@ -38,29 +39,16 @@ class UNetFamily:
         dtype: torch.dtype,
     ) -> None:
         _check_parts(unet, int(vae.config.latent_channels))
-        self.device = device
-        self.dtype = dtype
+        super().__init__(vae=vae, scheduler_config=scheduler_config, device=device, dtype=dtype)
         self.unet = settled(unet, device, dtype)
-        self._autoencoder = Autoencoder(vae, device)
         self._sites = UNetSites(self.unet)
-        self.scheduler_config = dict(scheduler_config)
-        self.factor = self._autoencoder.factor
-        self.latent_channels = self._autoencoder.channels
         self.alignment = 2 ** (len(unet.config.block_out_channels) - 1)
         sample = unet.config.sample_size
         self.native_px = self.factor * int(sample if isinstance(sample, int) else min(sample))
 
-    @property
-    def vae(self) -> Any:
-        return self._autoencoder.vae
-
-    def encode(self, picture: Tensor) -> Encoded:
-        """Latent of one picture (1, 3, H, W) in [-1, 1], scaled as the network expects it."""
-        return self._autoencoder.encode(picture)
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W), about [-1, 1], one after the other to save memory."""
-        return self._autoencoder.decode(latent)
+    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+        """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,)."""
+        raise NotImplementedError
 
     def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
         """Levels of a fresh diffusers scheduler with this checkpoint's betas and spacing."""

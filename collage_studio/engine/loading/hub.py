@@ -2,7 +2,7 @@
 
 Files land in the ordinary Hugging Face cache, where other programs find them too. A download
 that was cut off goes on where it stopped. Nothing here is called without the person's consent
-but `cached_folder`, which never leaves the computer.
+but `cached_folder`, which never leaves the computer. No torch here: the window asks too.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from huggingface_hub import constants, get_token
 
-from collage_studio.engine.api import Downloaded, ModelUnavailable
+from collage_studio.engine.api import Downloaded, ModelNotFetched, ModelUnavailable
 from collage_studio.engine.cancel import IsCancelled, check
 from collage_studio.formats.checkpoint import PICKLE_REFUSED, PICKLES
 
@@ -40,6 +41,51 @@ class RemoteFile:
     sha256: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """What the hub tells of a model before it is fetched.
+
+    Args:
+        bytes: of the files that are wanted. missing: those of them that are not here yet.
+        licence: as its page names it; empty if the page does not tell.
+        is_gated: its licence has to be accepted on its page first.
+        folder: where the hub's cache lies.
+    """
+
+    name: str
+    bytes: int
+    missing: int
+    licence: str
+    is_gated: bool
+    folder: Path
+
+    @property
+    def page(self) -> str:
+        """Where its terms stand."""
+        return f"{host()}/{self.name}"
+
+
+def look_up(name: str) -> HubModel:
+    """Ask the hub what a model is; nothing is fetched.
+
+    Raises:
+        ModelUnavailable: as `fetch` does.
+    """
+    with _explained(name, f"{host()} cannot be reached. Try again when you are online."):
+        told = _told(name)
+    files = _files(told)
+    folder = _home(name) / "snapshots" / str(told["sha"])
+    missing = sum(file.bytes for file in files if not folder.joinpath(file.path).exists())
+    gated = bool(told.get("gated"))
+    size = sum(file.bytes for file in files)
+    return HubModel(name, size, missing, _licence(told), gated, _home(name).parent)
+
+
+def host() -> str:
+    """The hub's address, as people know it."""
+    return constants.ENDPOINT.removeprefix("https://")
+
+
 def is_hub_id(name: str) -> bool:
     """Whether `name` can be an id rather than a path."""
     return _ID.fullmatch(name) is not None and not name.startswith((".", "~"))
@@ -55,10 +101,10 @@ def cached_folder(name: str) -> Path:
     try:
         revision = (home / "refs" / "main").read_text("utf-8").strip()
     except OSError as error:
-        raise ModelUnavailable(_absent(name)) from error
+        raise ModelNotFetched(_absent(name)) from error
     folder = home / "snapshots" / revision
     if not (folder / "model_index.json").is_file():
-        raise ModelUnavailable(_absent(name))
+        raise ModelNotFetched(_absent(name))
     return folder
 
 
@@ -78,21 +124,19 @@ def fetch(name: str, is_cancelled: IsCancelled) -> Iterator[Downloaded]:
         ModelUnavailable: there is no such model, it asks for a licence to be accepted, its
             weights are pickles, or the hub cannot be reached.
     """
-    try:
-        revision, files = _listing(name)
+    offline = (
+        f"{host()} cannot be reached, so {name} is not complete. What has arrived is kept; "
+        "try again when you are online."
+    )
+    with _explained(name, offline):
+        told = _told(name)
+        revision, files = str(told["sha"]), _files(told)
         total, done = sum(file.bytes for file in files), 0
         folder = _home(name) / "snapshots" / revision
         for file in files:
             for arrived in _fetched(name, revision, file, folder, is_cancelled):
                 yield Downloaded(name, done + arrived, total)
             done += file.bytes
-    except urllib.error.HTTPError as error:
-        raise ModelUnavailable(_refused(name, error.code)) from error
-    except OSError as error:
-        raise ModelUnavailable(
-            f"{_host()} cannot be reached, so {name} is not complete. What has arrived is kept; "
-            "try again when you are online."
-        ) from error
     reference = _home(name) / "refs" / "main"
     reference.parent.mkdir(parents=True, exist_ok=True)
     reference.write_text(revision, "utf-8")
@@ -130,10 +174,32 @@ def _part(file: RemoteFile) -> str:
     return file.path.partition("/")[0]
 
 
-def _listing(name: str) -> tuple[str, list[RemoteFile]]:
-    """The revision that is current now, and the files of it that are wanted."""
+@contextmanager
+def _explained(name: str, offline: str) -> Generator[None]:
+    """Failures of the network as sentences; `offline` where nothing answers."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise ModelUnavailable(_refused(name, error.code)) from error
+    except OSError as error:
+        raise ModelUnavailable(offline) from error
+
+
+def _told(name: str) -> dict[str, Any]:
+    """What the hub says of the revision that is current now."""
     with _open(f"{constants.ENDPOINT}/api/models/{name}/revision/main?blobs=true") as answer:
-        told: dict[str, Any] = json.load(answer)
+        return json.load(answer)
+
+
+def _licence(told: dict[str, Any]) -> str:
+    card: dict[str, Any] = told.get("cardData") or {}
+    tags = (str(tag) for tag in told.get("tags") or ())
+    tagged = next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), "")
+    return str(card.get("license_name") or card.get("license") or tagged)
+
+
+def _files(told: dict[str, Any]) -> list[RemoteFile]:
+    """The files that are wanted."""
     files = [
         RemoteFile(
             str(entry["rfilename"]),
@@ -142,7 +208,7 @@ def _listing(name: str) -> tuple[str, list[RemoteFile]]:
         )
         for entry in told["siblings"]
     ]
-    return str(told["sha"]), wanted_files(files)
+    return wanted_files(files)
 
 
 def _fetched(
@@ -191,10 +257,6 @@ def _home(name: str) -> Path:
     return Path(cache) / f"models--{name.replace('/', '--')}"
 
 
-def _host() -> str:
-    return constants.ENDPOINT.removeprefix("https://")
-
-
 def _absent(name: str) -> str:
     return (
         f"{name} is not on this computer. Allow it to be downloaded, "
@@ -205,9 +267,9 @@ def _absent(name: str) -> str:
 def _refused(name: str, code: int) -> str:
     if code in (401, 403):
         return (
-            f"{name} asks you to accept its licence. Do so on its page at {_host()}, then sign "
+            f"{name} asks you to accept its licence. Do so on its page at {host()}, then sign "
             "in with `hf auth login` and try again."
         )
     if code == 404:
-        return f"There is no model {name} at {_host()}. Check its name."
-    return f"{_host()} answered with error {code}, so {name} was not fetched. Try again later."
+        return f"There is no model {name} at {host()}. Check its name."
+    return f"{host()} answered with error {code}, so {name} was not fetched. Try again later."

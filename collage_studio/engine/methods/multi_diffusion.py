@@ -19,6 +19,7 @@ from collage_studio.document.method_settings import MultiDiffusion
 from collage_studio.engine.api import BadRequest
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
+from collage_studio.engine.extras.lora import RowLoras, row_loras
 from collage_studio.engine.families.base import Family, Frame, Prediction, ReadText
 from collage_studio.engine.guidance import true_scale
 from collage_studio.engine.methods.collage_diffusion import Materials
@@ -42,11 +43,15 @@ _GROUND_CELLS = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Area:
-    """A hard region with its text, (h, w) of the run's window; number 0 is the background."""
+    """A hard region with its text, (h, w) of the run's window; number 0 is the background.
+
+    `loras` tells whose LoRAs its rows have; None = no layer has any.
+    """
 
     number: int
     text: ReadText
     mask: Tensor
+    loras: RowLoras | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +162,10 @@ def _branches(setup: Setup, seen: Callable[[Area, Rect], Seen | None]) -> list[B
                 weight = weight * setup.weights
             if bool(weight.any()):
                 frame = _frame(setup, view)
-                found.append(Branch(area.text, setup.avoid, view, weight, frame, seen(area, view)))
+                look = seen(area, view)
+                found.append(
+                    Branch(area.text, setup.avoid, view, weight, frame, look, loras=area.loras)
+                )
     return found
 
 
@@ -180,9 +188,12 @@ def _areas(
         masks = hard(torch.stack([segment.mask for segment in segments]))
     masks = masks.to(device)
     ground = (1.0 - masks.sum(0)).clamp_min(0.0)
-    areas = [Area(0, materials.texts[_ground_text(plan)], ground)]
+    ids = [segment.layer_id for segment in segments]
+    rest, own = row_loras(materials.attachments, plan.document, ids)
+    areas = [Area(0, materials.texts[_ground_text(plan)], ground, rest)]
     for number, segment in enumerate(segments, 1):
-        areas.append(Area(number, materials.texts[segment.text], masks[number - 1]))
+        text, loras = materials.texts[segment.text], own.get(segment.layer_id)
+        areas.append(Area(number, text, masks[number - 1], loras))
     return tuple(area for area in areas if bool(area.mask.any()))
 
 

@@ -7,6 +7,8 @@ Inside a region's branch pixels of the region read its text, those outside the c
 What it costs: regions are predicted in a crop with surroundings instead of on all of the canvas,
 and branches that look at the same cells share the row that reads the words to avoid. A crop has
 its own such row: guidance between a crop and a cut-out of the whole burns colours out.
+
+A layer's LoRAs are in the rows of its own branch, and in no other branch.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from collage_studio.document.method_settings import NoiseCollage
 from collage_studio.engine.attention.reading import MaskedReading, Reader, read_texts
 from collage_studio.engine.cancel import IsCancelled, stoppable
 from collage_studio.engine.denoise import Step
+from collage_studio.engine.extras.lora import row_loras
 from collage_studio.engine.families.base import Family, Frame, Prediction
 from collage_studio.engine.methods.collage_diffusion import Materials
 from collage_studio.engine.plan import RunPlan
@@ -126,7 +129,9 @@ def branches_of(family: Family, plan: RunPlan, materials: Materials, entry: Entr
         return [Branch(materials.caption, materials.avoid, whole, ones * free, frame)]
     masks = torch.stack([segment.mask for segment in segments]).to(family.device)
     weights = region_weights(masks, settings.background_weight) * free
-    found = [Branch(materials.caption, materials.avoid, whole, weights[0], frame)]
+    ids = [one.layer_id for one, weight in zip(segments, weights[1:], strict=True) if weight.any()]
+    rest, own = row_loras(materials.attachments, plan.document, ids)
+    found = [Branch(materials.caption, materials.avoid, whole, weights[0], frame, loras=rest)]
     for segment, mask, weight in zip(segments, masks, weights[1:], strict=True):
         box = box_of(weight)
         if box is None:
@@ -144,6 +149,7 @@ def branches_of(family: Family, plan: RunPlan, materials: Materials, entry: Entr
                 weight[crop.slices],
                 _shifted(frame, crop),
                 focus=reader,
+                loras=own.get(segment.layer_id),
             )
         )
     return found

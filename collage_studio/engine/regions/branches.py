@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
+from collage_studio.engine.extras.lora import RowLoras, adapter_rows
 from collage_studio.engine.families.base import (
     Attachment,
     Conditioning,
@@ -50,6 +51,7 @@ class Row:
         frame: where the network is told that the window lies.
         seen: None = the latent as it is.
         focus: what steers the row's attention; None = nothing does.
+        loras: whose LoRAs the row has; None = no layer has any.
     """
 
     text: ReadText
@@ -58,11 +60,14 @@ class Row:
     frame: Frame
     seen: Seen | None = None
     focus: Any = None
+    loras: RowLoras | None = None
 
     @property
     def question(self) -> tuple[object, ...]:
         """Rows with the same one get the same answer."""
-        return id(self.text), self.window, self.frame, id(self.seen), id(self.focus)
+        return (
+            id(self.text), self.window, self.frame, id(self.seen), id(self.focus), self.loras,
+        )  # fmt: skip
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -72,6 +77,7 @@ class Row:
             self.window.width,
             self.text.rows.shape[1],
             type(self.focus),
+            self.loras.masked if self.loras else None,
         )
 
 
@@ -91,6 +97,7 @@ class Branch:
     frame: Frame
     seen: Seen | None = None
     focus: Any = None
+    loras: RowLoras | None = None
 
 
 Attending = Callable[[Sequence[Row], int], AbstractContextManager[None]]
@@ -115,6 +122,7 @@ def rows_of(branches: Sequence[Branch], family: Family, scale: float) -> list[Ro
                 branch.frame,
                 branch.seen,
                 branch.focus,
+                branch.loras,
             )
         )
         if gain > 1.0:
@@ -124,7 +132,7 @@ def rows_of(branches: Sequence[Branch], family: Family, scale: float) -> list[Ro
 
 def _negative(branch: Branch, gain: float) -> Row:
     share = gain * branch.weight
-    return Row(branch.avoid, branch.window, share, branch.frame, branch.seen)
+    return Row(branch.avoid, branch.window, share, branch.frame, branch.seen, loras=branch.loras)
 
 
 def joined(rows: Sequence[Row]) -> list[Row]:
@@ -206,9 +214,20 @@ class Merger:
             self.guidance,
             self.attachments,
         )
-        with self.attending(rows, index):
+        with self.attending(rows, index), _own_loras(self.attachments, rows, seeds):
             out = self.family.forward(torch.cat(parts), self.schedule, index, told)
         return list(out.split(seeds))
+
+
+def _own_loras(
+    attachments: Sequence[Attachment], rows: Sequence[Row], seeds: int
+) -> AbstractContextManager[None]:
+    """A block in which each row of a call has its own LoRAs; what goes by masks is alike in all."""
+    told = [row.loras for row in rows if row.loras is not None]
+    if not told:
+        return nullcontext()
+    own = [loras.own for loras in told for _ in range(seeds)]
+    return adapter_rows(attachments, own, told[0].masked)
 
 
 def cells_at_once(family: Family) -> int:

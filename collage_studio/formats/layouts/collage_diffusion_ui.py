@@ -21,16 +21,8 @@ import numpy.typing as npt
 
 from collage_studio.document.extras import LayerExtras
 from collage_studio.document.geometry import Affine, Rect, Size
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerRef,
-    Mask,
-    Raster,
-    RunSettings,
-    new_id,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerRef, Mask, Raster, new_id
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.images import load_image
 from collage_studio.formats.layouts.regions import (

@@ -12,15 +12,8 @@ import numpy.typing as npt
 
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import TINTS, layout_layer, own_masks
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    LayerRef,
-    Mask,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef, Mask
+from collage_studio.document.recipe import RunSettings
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.limits import check_picture_size
 from collage_studio.formats.opened import Opened

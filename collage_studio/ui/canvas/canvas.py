@@ -53,7 +53,7 @@ class Canvas(CanvasView):
             self._wiping = True
         elif left and self.hand_tool is not None and self._view != "compare":
             self.hand_tool.press(at, event.modifiers())
-        elif left and not self._is_side():
+        elif left and not self.is_side_by_side:
             self.pointer.press(at, event.modifiers())
         self._after_pointer(event)
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QPaintEvent,
-    QResizeEvent,
-)
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from collage_studio.app.editor import Changed, Editor
@@ -23,10 +18,8 @@ from collage_studio.document.announcer import Subscription
 from collage_studio.document.geometry import Rect
 from collage_studio.document.model import Document, Variation
 from collage_studio.ui.background import Background
-from collage_studio.ui.canvas import badges
 from collage_studio.ui.canvas.compare import Side
-from collage_studio.ui.canvas.frame import frame_around
-from collage_studio.ui.canvas.layer_bar import LayerBar
+from collage_studio.ui.canvas.floating import Floating
 from collage_studio.ui.canvas.painting import Painting
 from collage_studio.ui.canvas.pointer import Pointer, State
 from collage_studio.ui.canvas.preview import Preview
@@ -78,8 +71,8 @@ class CanvasView(QWidget):
         self.preview = Preview()
         self.viewport = Viewport(editor.document.size, 800, 600)
         self.pointer = Pointer(self, editor, selection)
-        self.layer_bar = LayerBar(editor, self)
-        self.stale_badge = badges.StaleBadge(self)
+        self._floating = Floating(self)
+        self.layer_bar, self.stale_badge = self._floating.layer_bar, self._floating.stale_badge
         self.snap = True
         self.click_picks = "layer"
         self._overlays_on = self._has_layer_bar = True
@@ -119,9 +112,6 @@ class CanvasView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 120)
         self.setAccessibleName("Canvas")
-        self.layer_bar.reroll_requested.connect(self.reroll_requested)
-        self.layer_bar.menu_requested.connect(self.layer_menu_requested)
-        self.stale_badge.harmonise_clicked.connect(self.harmonise_requested)
         self.destroyed.connect(_closer(self._subscriptions, self.background.close))
 
     def release(self) -> None:
@@ -223,8 +213,8 @@ class CanvasView(QWidget):
 
         None ends it. After an edit the document stays in sight until the next run.
         """
-        self.preview.take(picture, box, progress, badge)
-        self._refresh()
+        goes_on = self.preview.take(picture, box, progress, badge) and not self.is_side_by_side
+        self.update(self.preview.area(self.viewport)) if goes_on else self._refresh()
 
     def show_variation(self, variation: Variation | None) -> None:
         """Show a variation that is not accepted; None goes back to the accepted one."""
@@ -313,16 +303,12 @@ class CanvasView(QWidget):
         self.update()
 
     def _tell_scene(self) -> None:
-        if self._view == "compare" and self._compare_kind == "side":
-            self.scene.show("compare", self.half_viewport())
+        if self.is_side_by_side:
+            self.scene.show("compare", self.viewport.half())
             return
         self.scene.show(self._view, self.viewport)
         if self.other_side and self._view != "compare":
             self.scene.show_other(self.viewport)
-
-    def half_viewport(self) -> Viewport:
-        """For one of two pictures side by side."""
-        return replace(self.viewport, width=max(64, self.viewport.width // 2)).fitted()
 
     def _used_renderers(self) -> tuple[int, ...]:
         return (0, 1) if self._view == "compare" or self.other_side else (0,)
@@ -354,31 +340,11 @@ class CanvasView(QWidget):
         self.update()
 
     def _place_floating(self) -> None:
-        """Layer bar and stale badge follow selection, view and gestures."""
-        document, ids = self.editor.document, self.selection.ids
-        frame = frame_around(document, ids)
-        quiet = self.pointer.state in {State.DRAGGING, State.PANNING, State.CATCHING}
-        shown = self._overlays_on and not quiet and not self.preview.hides_overlays
-        has_bar = shown and self._has_layer_bar
-        bar = frame is not None and has_bar and self._tool == "move" and not self._noise_shown
-        if bar and frame is not None:
-            left, top, right, bottom = frame.box
-            box = QRectF(self.viewport.to_widget(left, top), self.viewport.to_widget(right, bottom))
-            self.layer_bar.show_layers(document, ids)
-            self.layer_bar.place(box, QRectF(self.rect()))
-        self.layer_bar.setVisible(bar and not self._is_side())
-        self._place_badge(shown)
+        self._floating.place(has_badge=bool(self._painting.badge_words()))
 
-    def _place_badge(self, shown: bool) -> None:
-        stale = self.scene.stale_layers() if self._view == "result" else {}
-        words = badges.stale_words(self.scene.document, stale)
-        speaks = shown and not self.preview.is_shown and not self._noise_shown
-        self.stale_badge.show_words(words if speaks else "", several=len(stale) > 1)
-        at = self.viewport.canvas_rect().intersected(QRectF(self.rect())).topLeft()
-        below = 40 if self._painting.badge_words() else 0
-        self.stale_badge.move(round(at.x()) + 12, round(at.y()) + 12 + below)
-
-    def _is_side(self) -> bool:
+    @property
+    def is_side_by_side(self) -> bool:
+        """Compare shows its two pictures beside each other."""
         return self._view == "compare" and self._compare_kind == "side"
 
     def _show_blink(self) -> None:

@@ -32,10 +32,10 @@ class Painting:
         canvas = self._canvas
         painter = QPainter(canvas)
         painter.setClipRegion(region)
-        if canvas.view == "compare" and canvas.compare_kind == "side":
+        if canvas.is_side_by_side:
             self._paint_side_by_side(painter)
         else:
-            self._paint_one(painter)
+            self._paint_one(painter, QRectF(region.boundingRect()))
         self._paint_drop(painter)
         painter.end()
 
@@ -56,11 +56,12 @@ class Painting:
         at = canvas.viewport.to_canvas(canvas.pointer_at)
         return canvas.noise.reading(canvas.editor.document, at.x(), at.y())
 
-    def _paint_one(self, painter: QPainter) -> None:
+    def _paint_one(self, painter: QPainter, room: QRectF) -> None:
         canvas, view = self._canvas, self._canvas.viewport
         picture = view.canvas_rect()
         paste = tokens.current().color("paste")
-        shots.paint_ground(painter, QRectF(canvas.rect()), picture, paste)
+        if not picture.contains(room):
+            shots.paint_ground(painter, QRectF(canvas.rect()), picture, paste)
         if canvas.scene.shot(0) is None:
             painter.fillRect(picture, paste)
         if not canvas.scene.is_opaque():
@@ -109,7 +110,7 @@ class Painting:
 
     def _paint_side_by_side(self, painter: QPainter) -> None:
         canvas = self._canvas
-        view, half = canvas.half_viewport(), canvas.width() / 2
+        view, half = canvas.viewport.half(), canvas.width() / 2
         left = view.canvas_rect()
         for index in (0, 1):
             painter.save()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize
 from PySide6.QtGui import QImage, QPainter
 
 from collage_studio.document.geometry import Rect
@@ -14,6 +14,8 @@ from collage_studio.document.model import Document
 from collage_studio.ui.canvas import overlays
 from collage_studio.ui.canvas.sources import image_of_rgb
 from collage_studio.ui.canvas.viewport import Viewport
+
+_BADGE_ROOM = QSize(480, 60)
 
 
 @dataclass(slots=True)
@@ -37,15 +39,27 @@ class Preview:
         box: Rect | None,
         progress: float,
         badge: str,
-    ) -> None:
-        """Show a frame, (h, w, 3) uint8 of any size; None ends the preview."""
+    ) -> bool:
+        """Show a frame, (h, w, 3) uint8 of any size; None ends the preview.
+
+        Returns:
+            Whether it follows another frame, so that only `area` has changed.
+        """
         if picture is None:
             self.image, self.dismissed, self.hides_overlays = None, False, False
-            return
+            return False
+        goes_on = self.is_shown
         if self.image is None:
             self.hides_overlays = True
         self.image = image_of_rgb(picture)
         self.box, self.progress, self.badge = box, progress, badge
+        return goes_on
+
+    def area(self, view: Viewport) -> QRect:
+        """Where a frame, its progress and its badge are painted, in widget px."""
+        picture = view.canvas_rect().toAlignedRect()
+        badge_at = QPoint(max(0, picture.left()), max(0, picture.top()))
+        return picture.united(QRect(badge_at, _BADGE_ROOM))
 
     def dismiss_after(self, before: Document, after: Document) -> None:
         """The first edit of what is seen brings the document back."""

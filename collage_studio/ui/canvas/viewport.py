@@ -54,6 +54,10 @@ class Viewport:
         """Logical px per canvas px."""
         return self.scale / self.ratio
 
+    def half(self) -> Viewport:
+        """For one of two pictures side by side."""
+        return replace(self, width=max(64, self.width // 2)).fitted()
+
     def fitted(self) -> Viewport:
         """The whole canvas, centred, with a margin; small pictures are not enlarged past 4x."""
         margin = 2 * FIT_MARGIN * self.ratio

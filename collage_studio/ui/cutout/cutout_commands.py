@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from collage_studio.app.editor import Editor
 from collage_studio.app.notices import Notice
 from collage_studio.app.selection import Selection
+from collage_studio.app.settings import PreferencesStore
 from collage_studio.document import edits
 from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.canvas.canvas import Canvas
@@ -42,10 +43,11 @@ class CutoutCommands:
         selection: Selection,
         notice: Callable[[Notice], None],
         set_tool: Callable[[str], None],
+        store: PreferencesStore,
     ) -> None:
         self._window, self._canvas, self._options = window, canvas, options
         self._editor, self._selection, self._notice = editor, selection, notice
-        self._set_tool = set_tool
+        self._set_tool, self._store = set_tool, store
         self._run_action: Callable[[str], None] = lambda _action: None
         self._edge: EdgePopover | None = None
         self._removal: BackgroundPopover | None = None
@@ -59,7 +61,7 @@ class CutoutCommands:
         for tool in TOOLS:
             table.bind(f"tool.{tool}", lambda tool=tool: self._set_tool(tool))
         table.bind("mask.remove_background", self.open_removal)
-        table.bind("mask.cut", lambda: self.kit.pick.cut())
+        table.bind("mask.cut", lambda: self.kit.cut())
         table.bind("mask.refine", self.refine)
         table.bind("mask.edge", self.open_edge)
         table.bind("mask.clean", self.clean)
@@ -77,16 +79,19 @@ class CutoutCommands:
         """End a model's process; called when the window closes."""
         if self._process is not None:
             self._process.stop()
+        if "kit" in self.__dict__:
+            self.kit.close()
 
     @cached_property
     def kit(self) -> Kit:
         """The tools and their strips."""
         from collage_studio.ui.cutout.kit import Kit
 
-        kit = Kit(self._canvas, self._run_action, self._set_tool)
+        kit = Kit(self._canvas, self._run_action, self._set_tool, self._store)
         for tool, strip in kit.strips.items():
             self._options.add_page(tool, strip)
         kit.pick.failed.connect(self._say)
+        kit.clicks.failed.connect(self._say)
         return kit
 
     def _on_tool(self, tool: str) -> None:

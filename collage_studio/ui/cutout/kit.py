@@ -6,50 +6,89 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
+from collage_studio.app.settings import Preferences, PreferencesStore
 from collage_studio.ui.canvas.canvas_view import CanvasView
 from collage_studio.ui.canvas.hand_tool import HandTool
 from collage_studio.ui.cutout.brush_tool import Brush, BrushTool, LassoTool
+from collage_studio.ui.cutout.click_strip import ClickStrip, PickPage
+from collage_studio.ui.cutout.click_tool import ClickTool, Pair
 from collage_studio.ui.cutout.pick_tool import PickTool
+from collage_studio.ui.cutout.segment_process import SegmentProcess
 from collage_studio.ui.cutout.strips import MAX_SIZE, BrushStrip, LassoStrip, PickStrip
 
 
 class Kit:
-    """Pick, brush, eraser and lasso; brush and eraser are one tool that adds or removes."""
+    """Pick, brush, eraser and lasso; brush and eraser are one tool that adds or removes.
+
+    Pick works by strokes, or by clicks where the person has chosen a segmentation model.
+    """
 
     def __init__(
         self,
         canvas: CanvasView,
         run_action: Callable[[str], None],
         set_tool: Callable[[str], None],
+        store: PreferencesStore,
     ) -> None:
+        self._store = store
         self._canvas, self._set_tool = canvas, set_tool
         self.red_shown = True
         self.brush = Brush()
         self.painter = BrushTool(canvas, self.brush, lambda: self.red_shown)
         self.lasso = LassoTool(canvas, self.brush, lambda: self.red_shown)
         self.pick = PickTool(canvas)
+        self.process = SegmentProcess(canvas)
+        self.clicks = ClickTool(canvas, self.process, self._pair)
         self._brush_strip = BrushStrip(self.brush, run_action, set_tool)
         self._pick_strip = PickStrip(self.pick, run_action)
+        self._page = PickPage(self._pick_strip, ClickStrip(self.clicks), self._on_way)
+        self._subscription = store.changed.subscribe(self._on_preferences)
+        self._on_preferences(store.current)
         self.strips: dict[str, QWidget] = {
             "brush": self._brush_strip,
             "eraser": self._brush_strip,
             "lasso": LassoStrip(self.brush, run_action),
-            "pick": self._pick_strip,
+            "pick": self._page,
         }
 
     def take(self, tool: str) -> HandTool:
         """The tool of this name, ready to draw."""
         if tool == "pick":
-            return self.pick
+            return self.clicks if self._page.by_clicks else self.pick
         if tool == "lasso":
             return self.lasso
         self.brush.adds = tool == "brush"
         self._brush_strip.refresh()
         return self.painter
 
+    def cut(self) -> None:
+        """Cut out what strokes or clicks mean."""
+        if self._page.by_clicks:
+            self.clicks.cut()
+        else:
+            self.pick.cut()
+
+    def close(self) -> None:
+        """End the model's process; called when the window closes."""
+        self._subscription.close()
+        self.process.stop()
+
+    def _pair(self) -> Pair | None:
+        chosen = self._store.current.segmenter
+        return (chosen[0], chosen[1]) if len(chosen) == 2 and all(chosen) else None
+
+    def _on_preferences(self, _preferences: Preferences) -> None:
+        self._page.offer_clicks(self._pair() is not None)
+
+    def _on_way(self) -> None:
+        """The person chose strokes or clicks."""
+        if self._canvas.tool == "pick":
+            self._canvas.hand_tool = self.take("pick")
+            self._canvas.update()
+
     def swap(self, tool: str) -> None:
         """Add becomes remove, object becomes backdrop, and back."""
-        if tool == "pick":
+        if tool == "pick" and not self._page.by_clicks:
             self.pick.draws_object = not self.pick.draws_object
             self._pick_strip.refresh()
         elif tool in {"brush", "eraser"}:

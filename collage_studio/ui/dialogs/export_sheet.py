@@ -17,6 +17,7 @@ from collage_studio.document.compositing import flatten
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document
 from collage_studio.formats.export import ExportOptions
+from collage_studio.formats.picture import is_deep
 from collage_studio.ui.background import Background
 from collage_studio.ui.dialogs.export_facts import (
     FORMAT_NAMES,
@@ -46,6 +47,7 @@ from collage_studio.ui.widgets.thumbs import eight_bit, fresh_thumb
 WIDTH, HEIGHT = 800, 520
 _PICTURE_WIDTH = 328
 _DEEP = (".psd", ".psb", ".png", ".tif")
+_FACTORS = (("1", "Canvas"), ("2", "2 ×"), ("4", "4 ×"))
 _DEPTHS = (("0", "As the pictures have it"), ("8", "8 bit"), ("16", "16 bit"))
 _GROUNDS = (("white", "White"), ("black", "Black"), ("grey", "Grey"))
 _GROUND_COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
@@ -80,6 +82,7 @@ class ExportSheet(Sheet):
         self._more = ChoiceButton(tuple(more_names().items()), tooltip="Other formats")
         self._depth = ChoiceButton(_DEPTHS, caption="Depth", tooltip="Bits per channel")
         self._ground = ChoiceButton(_GROUNDS, caption="Behind", tooltip="Behind clear parts")
+        self._factors = Segment([Choice(factor, name) for factor, name in _FACTORS])
         self._name = QLineEdit()
         self._folder_line = Label("", "second", elide=True)
         self._trouble = Label("", "danger")
@@ -151,7 +154,14 @@ class ExportSheet(Sheet):
         right.addWidget(self._trouble)
         right.addSpacing(8)
         right.addWidget(Label("Size", "label"))
-        right.addWidget(self._size_line)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        self._factors.setFixedHeight(32)
+        self._factors.setAccessibleName("Size")
+        listen(self._factors.chosen, lambda _factor: self._show_size())
+        row.addWidget(self._factors)
+        row.addWidget(self._size_line, 1)
+        right.addLayout(row)
         right.addStretch(1)
         return right
 
@@ -177,15 +187,7 @@ class ExportSheet(Sheet):
         self._folder = self._start_folder()
         self._name.setText(self._title())
         self._draw_picture(document)
-        depth = (
-            "16 bit"
-            if any(
-                layer.raster is not None and layer.raster.depth == 16 for layer in document.walk()
-            )
-            else "8 bit"
-        )
-        size = document.size
-        self._size_line.show_text(f"{size.width} × {size.height} px, {depth} sources, sRGB")
+        self._show_size()
         self._show_format(self._kind())
         super().open_sheet()
         self._name.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -205,17 +207,29 @@ class ExportSheet(Sheet):
             background=_GROUND_COLOURS[self._ground.value],
             before_after=self._kind() == TURNS,
             each_layer=self._kind() == LAYERS,
+            factor=self._factor(),
         )
 
     def _kind(self) -> str:
         """A key of FORMAT_NAMES or of `more_names`."""
         return self._more.value if self._formats.value == MORE else self._formats.value
 
+    def _factor(self) -> int:
+        return 1 if self._kind() == ".collage" else int(self._factors.value)
+
+    def _show_size(self) -> None:
+        document, factor = self._editor.document, self._factor()
+        depth = "16 bit" if is_deep(document) else "8 bit"
+        width, height = document.size.width * factor, document.size.height * factor
+        self._size_line.show_text(f"{width} × {height} px, {depth} sources, sRGB")
+
     def _show_format(self, kind: str) -> None:
         suffix = suffix_of(kind)
         self._more.setVisible(self._formats.value == MORE)
         self._depth.setVisible(suffix in _DEEP)
         self._ground.setVisible(suffix == ".jpg")
+        self._factors.setVisible(suffix != ".collage")
+        self._show_size()
         stem = Path(self._name.text().strip() or self._title())
         known = stem.suffix.lower() in KNOWN_SUFFIXES
         self._name.setText(f"{stem.stem if known else stem.name}{suffix}")

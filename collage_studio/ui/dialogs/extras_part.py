@@ -1,4 +1,4 @@
-"""The part of the run settings that holds for the whole picture: edges, likeness, LoRAs."""
+"""The part of the run settings that holds for the whole picture: edges, LoRAs, who judges."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from collage_studio.app.extras_library import ExtrasLibrary
 from collage_studio.app.models import ModelLibrary
 from collage_studio.document.extras import ControlKind, RunExtras
 from collage_studio.formats.extra_files import ExtraKind
+from collage_studio.formats.quality_models import CLIP, SAM
 from collage_studio.ui.panels.document_page import change_settings
 from collage_studio.ui.widgets.basics import Label, listen
 from collage_studio.ui.widgets.choice import ChoiceButton
-from collage_studio.ui.widgets.extra_files import ExtraChoice, LoraRows
+from collage_studio.ui.widgets.extra_files import ExtraChoice, FolderChoice, LoraRows
 
 KINDS = (
     (str(ControlKind.CANNY), "fine edges"),
@@ -46,19 +47,32 @@ class RunExtrasPart(QWidget):
         self.loras = LoraRows(
             library, "Add LoRA: A style or a subject for the whole picture.", self._say
         )
+        self.clip = FolderChoice(
+            CLIP, "Texts judged by",
+            "Texts judged by: A CLIP model that says how well each layer matches its text.",
+            self._say,
+        )  # fmt: skip
+        self.sam = FolderChoice(
+            SAM, "Places judged by",
+            "Places judged by: A SAM model that says how well each layer fits its box.",
+            self._say,
+        )  # fmt: skip
         self._said = Label("", "danger")
         self._said.setWordWrap(True)
         self._said.hide()
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(8)
-        for part in (self.control, self.kind, self.reference, self.loras, self._said):
+        parts = (self.control, self.kind, self.reference, self.loras, self.clip, self.sam)
+        for part in (*parts, self._said):
             rows.addWidget(part)
         listen(self.control.taken, lambda path: self._change("Edges by", control_model=path))
         listen(self.kind.chosen, lambda kind: self._change("Reads", control_kind=ControlKind(kind)))
         listen(self.reference.taken, lambda path: self._change("Likeness", reference_model=path))
         listen(self.loras.changed, lambda uses: self._change("LoRAs", merge="loras", loras=uses))
         self.loras.finished.connect(editor.seal)
+        listen(self.clip.taken, lambda path: self._change("Texts judged by", clip_model=path))
+        listen(self.sam.taken, lambda path: self._change("Places judged by", sam_model=path))
 
     def show_extras(self, extras: RunExtras) -> None:
         """Show what the document's runs are given."""
@@ -68,6 +82,8 @@ class RunExtrasPart(QWidget):
         self.kind.setVisible(bool(extras.control_model))
         self.reference.show_file(extras.reference_model, family)
         self.loras.show_uses(extras.loras, family)
+        self.clip.show_folder(extras.clip_model)
+        self.sam.show_folder(extras.sam_model)
 
     def _model_family(self) -> str:
         model = self._editor.document.settings.model
@@ -92,4 +108,5 @@ def summary(extras: RunExtras) -> str:
     words += ["likeness"] if extras.reference_model else []
     count = len(extras.loras)
     words += [f"{count} LoRA" + ("s" if count > 1 else "")] if count else []
+    words += ["quality"] if extras.clip_model or extras.sam_model else []
     return " · ".join(words) or "none"

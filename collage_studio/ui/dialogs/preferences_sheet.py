@@ -7,7 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from collage_studio.app.settings import PreferencesStore
+from collage_studio.app.settings import Preferences, PreferencesStore
+from collage_studio.ui.dialogs.segmenter_choice import SegmenterChoice
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click, tool_button
 from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.popover import Sheet
@@ -21,6 +22,12 @@ _AUTOSAVES = (
     ("900", "every 15 minutes"),
 )
 _DEVICES = (("auto", "what fits best"), ("cuda", "graphics card"), ("cpu", "processor"))
+_PRECISIONS = (
+    ("auto", "what suits the device"),
+    ("fp32", "full, 32 bits"),
+    ("fp16", "half, 16 bits"),
+    ("bf16", "half with wide range, bf16"),
+)
 _WORDS_WIDTH = 168
 
 
@@ -31,15 +38,19 @@ class PreferencesSheet(Sheet):
         self, window: QWidget, store: PreferencesStore, set_theme: Callable[[str], None]
     ) -> None:
         """Args: set_theme: puts "dark" or "light" on the whole program and remembers it."""
-        super().__init__(window, "Preferences", 560, 440)
+        super().__init__(window, "Preferences", 560, 560)
         self._store = store
-        self._device_at_start = store.current.device
+        self._at_start = _computing(store.current)
         self._theme = Segment(_THEMES)
         self._bar = QCheckBox("Bar under the selection")
         self._snap = QCheckBox("Edges and centres catch")
         self._autosave = ChoiceButton(_AUTOSAVES, tooltip="Recovery copy: Of unsaved work.")
         self._device = ChoiceButton(_DEVICES, tooltip="Runs on: What computes the pictures.")
+        self._precision = ChoiceButton(
+            _PRECISIONS, tooltip="Precision: Half needs half the memory; not all devices can."
+        )
         self._restart = Label("Takes effect when the program starts again.", "warn")
+        self._segmenter = SegmenterChoice(window, store)
         self._hints = Button("Show the first hints again")
         self._recent = Button("Clear the list of recent files")
         self._build()
@@ -48,6 +59,7 @@ class PreferencesSheet(Sheet):
         listen(self._snap.toggled, lambda on: store.update(snap=on))
         listen(self._autosave.chosen, lambda value: store.update(autosave_seconds=int(value)))
         listen(self._device.chosen, lambda value: store.update(device=value))
+        listen(self._precision.chosen, lambda value: store.update(precision=value))
         on_click(self._hints, lambda: store.update(hints_seen=()))
         on_click(self._recent, lambda: store.update(recent=()))
         self._subscription = store.changed.subscribe(lambda _preferences: self._refresh())
@@ -93,7 +105,11 @@ class PreferencesSheet(Sheet):
             _quiet("Unsaved work is written aside and offered after a crash."),
             line("h"),
             _row("Runs on", self._device),
+            _row("Precision", self._precision),
             _row("", self._restart),
+            line("h"),
+            _row("Pick by clicks", self._segmenter),
+            _quiet("An ONNX pair as exported from Segment Anything; it runs on this computer."),
             line("h"),
             _row("Forget", self._hints),
             _row("", self._recent),
@@ -112,11 +128,18 @@ class PreferencesSheet(Sheet):
         self._autosave.set_options(_AUTOSAVES if seconds in known else (*_AUTOSAVES, own))
         self._autosave.show_value(seconds)
         self._device.show_value(now.device)
-        self._restart.setVisible(now.device != self._device_at_start)
+        self._precision.show_value(now.precision)
+        self._restart.setVisible(_computing(now) != self._at_start)
+        self._segmenter.refresh()
         self._hints.setEnabled(bool(now.hints_seen))
         self._hints.setToolTip("" if now.hints_seen else "No hint was closed yet")
         self._recent.setEnabled(bool(now.recent))
         self._recent.setToolTip("" if now.recent else "The list is empty")
+
+
+def _computing(preferences: Preferences) -> tuple[str, str]:
+    """What the engine is started with."""
+    return preferences.device, preferences.precision
 
 
 def _row(words: str, control: QWidget) -> QWidget:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWi
 from collage_studio.app.runs import RunController
 from collage_studio.engine.api import RerollRequest
 from collage_studio.jobs.board import Job, JobState
-from collage_studio.ui.panels.caption_bar import time_words
+from collage_studio.ui.panels.caption_bar import time_words, where_words
 from collage_studio.ui.style.icons import icon
 from collage_studio.ui.widgets.basics import Button, Label, line, on_click, tool_button
 from collage_studio.ui.widgets.popover import Popover
@@ -20,8 +20,7 @@ def second_line(job: Job) -> tuple[str, str]:
     match job.state:
         case JobState.RUNNING:
             left = f", {time_words(job.seconds_left)} left" if job.seconds_left is not None else ""
-            step = f"step {job.step} of {job.steps}" if job.steps else "getting ready"
-            return step + left, "second"
+            return where_words(job) + left, "second"
         case JobState.WAITING:
             return "waiting", "second"
         case JobState.FAILED:
@@ -29,8 +28,12 @@ def second_line(job: Job) -> tuple[str, str]:
         case JobState.CANCELLED:
             return "cancelled", "second"
         case _:
+            if job.is_fetch:
+                return "done, it is on this computer", "second"
             if job.is_learning:
                 return "done, the layer wears it", "second"
+            if job.is_filling:
+                return "done, what was hidden is painted", "second"
             done = len(job.seeds_done)
             return f"done, {done} variation" + ("" if done == 1 else "s"), "second"
 
@@ -81,8 +84,12 @@ def _icon(job: Job) -> tuple[str, str]:
     if job.state is JobState.DONE:
         return "check", "ok"
     token = "accent" if job.state is JobState.RUNNING else "t2"
+    if job.is_fetch:
+        return "fetch", token
     if job.is_learning:
         return "learn", token
+    if job.is_filling:
+        return "fill", token
     return ("reroll" if isinstance(job.request, RerollRequest) else "harmonise"), token
 
 

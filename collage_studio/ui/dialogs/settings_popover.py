@@ -8,7 +8,7 @@ from collage_studio.app.editor import Editor
 from collage_studio.app.extras_library import ExtrasLibrary
 from collage_studio.app.models import ModelLibrary, usual_guidance
 from collage_studio.app.settings import PreferencesStore
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.ui.dialogs.extras_part import RunExtrasPart, summary
 from collage_studio.ui.panels.document_page import change_settings
 from collage_studio.ui.panels.methods import METHODS, QUALITIES, SAMPLERS

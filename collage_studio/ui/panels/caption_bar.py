@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.model import Document, NextState
+from collage_studio.formats.errors import size_text
 from collage_studio.jobs.board import Job
 from collage_studio.ui.panels.caption_edit import CaptionEdit
 from collage_studio.ui.style import tokens
@@ -94,8 +95,14 @@ class RunningView(QWidget):
         self._title.show_text(f"{_doing(job.title)}{which}")
         self._bar.show_share(job.progress)
         left = f"about {time_words(job.seconds_left)} left" if job.seconds_left is not None else ""
-        step = f"step {job.step} of {job.steps}" if job.steps else "getting ready"
-        self._line.show_text(" · ".join(word for word in (left, step) if word))
+        self._line.show_text(" · ".join(word for word in (left, where_words(job)) if word))
+
+
+def where_words(job: Job) -> str:
+    """How far a running job is: its step, or how much of its model has arrived."""
+    if job.is_fetching:
+        return f"{size_text(job.fetched[0])} of {size_text(job.fetched[1])}"
+    return f"step {job.step} of {job.steps}" if job.steps else "getting ready"
 
 
 def time_words(seconds: float) -> str:
@@ -103,7 +110,13 @@ def time_words(seconds: float) -> str:
     return f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
 
 
-_DOING = (("Harmonise", "Harmonising"), ("Re-roll", "Re-rolling"), ("Learn", "Learning"))
+_DOING = (
+    ("Harmonise", "Harmonising"),
+    ("Re-roll", "Re-rolling"),
+    ("Learn", "Learning"),
+    ("Fill", "Filling"),
+    ("Fetch", "Fetching"),
+)
 
 
 def _doing(title: str) -> str:

@@ -11,7 +11,8 @@ from collage_studio.app.editor import Editor
 from collage_studio.app.models import with_model
 from collage_studio.document import edits
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document
+from collage_studio.document.recipe import RunSettings
 from collage_studio.ui.panels.method_panel import MethodPanel
 from collage_studio.ui.panels.methods import METHODS
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click

@@ -171,7 +171,9 @@ class ExtrasSection(QWidget):
     def _against_edges(self, inside: Sequence[Layer]) -> str:
         extras = self._editor.document.settings.extras
         if not extras.control_model:
-            return "Edges need a model that follows them. Choose or add one below."
+            known = self._library.fitting(ExtraKind.CONTROL, self._model_family())
+            way = f"Choose {known[0].name} or another one below." if known else "Add one below."
+            return f"Edges need a model that follows them. {way}"
         note = self._library.find(extras.control_model, ExtraKind.CONTROL).note
         kind = extras.control_kind
         has_own = any(leaf.extras.control_picture for leaf in inside)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
-from collage_studio.document.model import Start
+from collage_studio.document.recipe import Start
 from collage_studio.ui.panels.document_page import DocumentPage
 
 if TYPE_CHECKING:

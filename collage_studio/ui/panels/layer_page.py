@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
-from collage_studio.document.model import Layer, NextState, Start
+from collage_studio.document.model import Layer, NextState
+from collage_studio.document.recipe import Start
 from collage_studio.ui import layer_edits
 from collage_studio.ui.panels.layer_row import shown_state
 from collage_studio.ui.panels.suggestion import SuggestionLine

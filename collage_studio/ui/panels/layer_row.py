@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from collage_studio.document.model import Layer, NextState
 from collage_studio.ui.layer_edits import shown_noise
@@ -95,8 +101,9 @@ class _Look(NamedTuple):
 class LayerRow(QStyledItemDelegate):
     """Paints rows; which row is hovered and whether only re-rolls run is told from outside."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, view: QAbstractItemView) -> None:
+        super().__init__(view)
+        self._view = view
         self.hovered_id = ""
         self.only_rerolls = False
         self.focus_ring = False
@@ -111,9 +118,9 @@ class LayerRow(QStyledItemDelegate):
         if layer is None:
             return
         rect: QRect = option.rect  # pyright: ignore[reportAttributeAccessIssue]  missing in the stubs
-        state: QStyle.StateFlag = option.state  # pyright: ignore[reportAttributeAccessIssue]
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        focused = bool(state & QStyle.StateFlag.State_HasFocus) and self.focus_ring
+        # `option.state` knows both too, but makes PySide ready QStyle, which takes 12 ms.
+        selected = self._view.selectionModel().isSelected(index)
+        is_current = self._view.hasFocus() and index == self._view.currentIndex()
         look = _Look(
             layer,
             index.data(BADGE_ROLE),
@@ -122,7 +129,7 @@ class LayerRow(QStyledItemDelegate):
             painter.device().devicePixelRatioF(),
             tokens.current().name,
             selected,
-            focused,
+            is_current and self.focus_ring,
             self.hovered_id == layer.id,
             layer.id in self.folded,
             self.only_rerolls,
@@ -161,6 +168,10 @@ class LayerRow(QStyledItemDelegate):
             name = "chevron" if look.folded else "chevron-down"
             box = QRectF(parts.fold.left() - 2, parts.fold.center().y() - 6, 13, 13)
             paint_icon(painter, name, box, "t2")
+        if layer.clipped:
+            left = parts.fold.left() if layer.is_group else parts.thumb.left()
+            mark = QRectF(left - 17, parts.thumb.center().y() - 7, 14, 14)
+            paint_icon(painter, "clip", mark, "t2")
         painter.drawPixmap(parts.thumb, layer_thumb(layer, 32, look.ratio))
         strong = look.selected or look.hovered
         self._paint_words(painter, parts, layer, look.badge, strong=strong)

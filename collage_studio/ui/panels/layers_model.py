@@ -220,7 +220,8 @@ class LayersModel(QAbstractItemModel):
         if role == LAYER_ROLE:
             return layer
         if role == DEPTH_ROLE:
-            return self._nodes[index.internalId()].depth
+            # A clipped layer stands in from the one it is clipped to.
+            return self._nodes[index.internalId()].depth + int(layer.clipped)
         if role == BADGE_ROLE:
             return self.badge(layer)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -232,11 +233,19 @@ def _state_word(state: NextState) -> str:
     return {NextState.KEEP: "keep", NextState.HARMONISE: "harmonise"}.get(state, "re-roll")
 
 
+def _marks(layer: Layer) -> tuple[tuple[str, bool], ...]:
+    return (
+        ("hidden", not layer.visible),
+        ("locked", layer.locked),
+        ("clipped to the layer below", layer.clipped),
+    )
+
+
 def _spoken(layer: Layer, badge: Badge | None) -> str:
     """The row as a screen reader says it: "Tent, picture, noise 60, harmonise, changed 22"."""
     parts = [layer.name, str(layer.kind), f"noise {round(layer.effective_noise * 100)}"]
     parts.append(_state_word(layer.state))
-    parts += [word for word, on in (("hidden", not layer.visible), ("locked", layer.locked)) if on]
+    parts += [word for word, on in _marks(layer) if on]
     if badge is not None:
         prefix = {"changed": "changed ", "same": "equal, "}.get(badge.kind, "")
         parts.append(prefix + badge.words)

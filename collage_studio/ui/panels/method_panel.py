@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from collage_studio.app.editor import Editor
 from collage_studio.document import edits
-from collage_studio.document.model import Document, RunSettings
+from collage_studio.document.model import Document
+from collage_studio.document.recipe import RunSettings
+from collage_studio.formats.adapter_files import adapter_sentence, check_adapter
+from collage_studio.formats.errors import FormatError
 from collage_studio.ui.panels.methods import FIELDS, METHODS, SENTENCES, Setting
 from collage_studio.ui.widgets.basics import Button, Label, listen, on_click
 from collage_studio.ui.widgets.choice import ChoiceButton
+from collage_studio.ui.widgets.extra_files import ask_for_file
 from collage_studio.ui.widgets.value_bar import ValueBar
+
+_FILE = "+file"
 
 
 def own_settings(settings: RunSettings) -> Any:
@@ -38,6 +45,10 @@ class MethodPanel(QWidget):
         self._sentence = Label("", "hint")
         self._sentence.setWordWrap(True)
         self.controls: dict[str, ChoiceButton | ValueBar] = {}
+        self.adapter_line = Label("", "small")
+        self.adapter_line.setWordWrap(True)
+        self._dialog: QFileDialog | None = None
+        self._refused = ""
         self._shown = ""
         self._rows = QVBoxLayout()
         self._rows.setSpacing(4)
@@ -52,6 +63,7 @@ class MethodPanel(QWidget):
         for part in (self.chooser, self._sentence):
             whole.addWidget(part)
         whole.addLayout(self._rows)
+        whole.addWidget(self.adapter_line)
         whole.addWidget(compare)
         listen(self.chooser.chosen, self._choose)
 
@@ -63,18 +75,25 @@ class MethodPanel(QWidget):
         if settings.method != self._shown:
             self._shown = settings.method
             self._rebuild(FIELDS.get(settings.method, ()))
-        own = own_settings(settings)
         for setting in FIELDS.get(settings.method, ()):
-            self._show(setting, own)
+            self._show(setting, settings)
+        said = self._refused or adapter_sentence(settings)
+        self.adapter_line.show_text(said)
+        self.adapter_line.setVisible(bool(said))
 
-    def _show(self, setting: Setting, own: Any) -> None:
+    def _show(self, setting: Setting, settings: RunSettings) -> None:
+        own = own_settings(settings)
         control, value = self.controls[setting.name], getattr(own, setting.name)
-        if isinstance(control, ChoiceButton):
-            control.show_value(str(value))
-        else:
+        if not isinstance(control, ChoiceButton):
             control.show_value(value * setting.factor)
+        else:
+            if setting.takes_file:
+                control.set_options(_with_files(setting, str(value)))
+            control.show_value(str(value))
+        matters = setting.shows is None or setting.shows(settings)
         if setting.only is not None:
-            control.setVisible(str(getattr(own, setting.only[0])) == setting.only[1])
+            matters = matters and str(getattr(own, setting.only[0])) == setting.only[1]
+        control.setVisible(matters)
 
     def _rebuild(self, settings: tuple[Setting, ...]) -> None:
         for control in self.controls.values():
@@ -87,7 +106,7 @@ class MethodPanel(QWidget):
     def _control(self, setting: Setting) -> ChoiceButton | ValueBar:
         if setting.options:
             choice = ChoiceButton(setting.options, caption=setting.label, tooltip=setting.tooltip)
-            listen(choice.chosen, lambda value: self._take(setting, _plain(value)))
+            listen(choice.chosen, lambda value: self._choose_value(setting, choice, value))
             return choice
         bar = ValueBar(setting.label, setting.low, setting.high, unit=setting.unit)
         bar.setToolTip(setting.tooltip)
@@ -98,6 +117,27 @@ class MethodPanel(QWidget):
         )
         bar.finished.connect(self._editor.seal)
         return bar
+
+    def _choose_value(self, setting: Setting, choice: ChoiceButton, value: str) -> None:
+        self._refused = ""
+        if value != _FILE:
+            self._take(setting, _plain(value))
+            return
+        choice.show_value(str(getattr(own_settings(self._editor.document.settings), setting.name)))
+        self._dialog = ask_for_file(
+            self, f"Choose {setting.label.lower()}", lambda path: self.take_file(setting, path)
+        )
+
+    def take_file(self, setting: Setting, path: Path) -> None:
+        """Use a file for a setting; why not is told."""
+        self._refused = ""
+        try:
+            check_adapter(path)
+        except FormatError as error:
+            self._refused = str(error)
+            self.show_document(self._editor.document)
+            return
+        self._take(setting, str(path.absolute()))
 
     def _take(self, setting: Setting, value: Any) -> None:
         self._editor.apply(
@@ -118,6 +158,14 @@ def choose_method(editor: Editor, method: str) -> None:
         lambda document: edits.set_settings(document, replace(document.settings, method=method)),
         f"Method {dict(METHODS).get(method, method)}",
     )
+
+
+def _with_files(setting: Setting, value: str) -> list[tuple[str, str]]:
+    """The options of a setting that takes files: the one in use, and a way to choose another."""
+    options = list(setting.options)
+    if value not in dict(options):
+        options.append((value, Path(value).stem))
+    return [*options, (_FILE, "Choose file")]
 
 
 def _plain(value: str) -> Any:

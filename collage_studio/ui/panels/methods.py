@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from collage_studio.document.method_settings import NAMES
+from collage_studio.document.method_settings import NAMES, NO_ADAPTER
+from collage_studio.document.recipe import RunSettings
+from collage_studio.formats.adapter_files import adapter_file
 
 METHODS = tuple(NAMES.items())
 SENTENCES = {
@@ -16,6 +19,8 @@ SENTENCES = {
     "Best for panoramas, and for one to three large regions.",
     "dense_diffusion": "Draws everything in one go and steers where words look. "
     "Fastest, coherent, holds places more loosely.",
+    "rich_context": "Draws everything in one go, and each place reads its own text. "
+    "Best for long texts and objects that overlap.",
 }
 """What each method is good at, in plain words."""
 
@@ -24,6 +29,7 @@ TAGS = {
     "noise_collage": "Noise",
     "multi_diffusion": "Multi",
     "dense_diffusion": "Dense",
+    "rich_context": "Rich",
 }
 """What the strip calls a method on a tile."""
 
@@ -45,6 +51,8 @@ class Setting:
         options: (value as text, label) of a choice; a bar where there are none.
         factor: what the bar shows for a value of 1.
         only: another field and the value it must have for this one to matter.
+        shows: whether it matters with these settings of the run; None = always.
+        takes_file: a file may be chosen beside the options.
     """
 
     name: str
@@ -56,6 +64,8 @@ class Setting:
     factor: float = 100.0
     unit: str = " %"
     only: tuple[str, str] | None = None
+    shows: Callable[[RunSettings], bool] | None = None
+    takes_file: bool = False
 
 
 def _switch(name: str, label: str, on: str, off: str, tooltip: str) -> Setting:
@@ -149,6 +159,43 @@ FIELDS: dict[str, tuple[Setting, ...]] = {
             "read one by one",
             "read together",
             "Texts: Read alone they do not colour each other.",
+        ),
+    ),
+    "rich_context": (
+        Setting(
+            "adapter",
+            "Adapter",
+            "Adapter: Layers that were trained to read a text in each place.",
+            (("", "of this model"), (NO_ADAPTER, "none")),
+            takes_file=True,
+        ),
+        Setting("until", "Until step", "Until step: Part of the steps in which places read."),
+        Setting("strength", "Strength", "Strength: How much a place follows its own text."),
+        Setting(
+            "caption",
+            "Caption's part",
+            "Caption's part: What the whole caption counts inside an object.",
+            shows=lambda settings: adapter_file(settings) is None,
+        ),
+        Setting(
+            "overlap",
+            "Overlaps",
+            "Overlaps: Both texts are read where objects overlap, or the front one alone.",
+            (("all", "read all texts"), ("front", "front layer wins")),
+        ),
+        Setting(
+            "size_prior",
+            "Small ones first",
+            "Small ones first: How much the smaller object's text leads where objects overlap.",
+            high=200,
+            only=("overlap", "all"),
+        ),
+        _switch(
+            "words",
+            "Caption's words",
+            "kept in place",
+            "read everywhere",
+            "Caption's words: A layer's words in the caption act in its place alone.",
         ),
     ),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from collage_studio.document.model import Document, Variation
+from collage_studio.document.quality import best_first, overall
 from collage_studio.ui.panels.methods import TAGS
 from collage_studio.ui.widgets.tile import TileLook
 
@@ -48,6 +50,14 @@ def variations_of(document: Document, run: int) -> list[Variation]:
     return [variation for variation in document.variations if variation.run == run]
 
 
+def ordered(document: Document, state: StripState) -> list[tuple[int, Variation]]:
+    """The variations with their numbers; best first where a finished run was measured."""
+    arrived = variations_of(document, state.run)
+    numbers = {variation.id: number for number, variation in enumerate(arrived, start=1)}
+    shown = arrived if state.pending else best_first(arrived)
+    return [(numbers[variation.id], variation) for variation in shown]
+
+
 def looks(document: Document, state: StripState) -> list[TileLook]:
     """The tiles of the shown run; none where there is nothing to choose from."""
     accepted = document.accepted
@@ -63,11 +73,15 @@ def looks(document: Document, state: StripState) -> list[TileLook]:
     if accepted is not None:
         is_shown = shown in {ACCEPTED, accepted.id}
         tiles.append(TileLook(ACCEPTED, "Accepted", shown=is_shown, accepted=True))
-    for number, variation in enumerate(shown_run, start=1):
+    by_quality = ordered(document, state)
+    is_ranked = len(by_quality) > 1 and not state.pending and _is_measured(shown_run)
+    for place, (number, variation) in enumerate(by_quality):
         note = f"seed {variation.recipe.seed}"
         if len(methods) > 1:
             method = variation.recipe.settings.method
             note = f"{TAGS.get(method, method)} {variation.recipe.seed}"
+        if is_ranked and place == 0:
+            note = f"best · {variation.recipe.seed}"
         tiles.append(TileLook(variation.id, str(number), note, shown=shown == variation.id))
     for number, item in enumerate(state.pending, start=len(shown_run) + 1):
         progress = state.progress.get(item.key, 0.0)
@@ -84,6 +98,10 @@ def looks(document: Document, state: StripState) -> list[TileLook]:
     if not state.pending and shown_run:
         tiles.append(TileLook(MORE, state="more", title="More seeds"))
     return tiles
+
+
+def _is_measured(variations: Sequence[Variation]) -> bool:
+    return all(overall(variation.recipe) is not None for variation in variations)
 
 
 def title_of_run(document: Document, state: StripState) -> tuple[str, str, str]:

@@ -12,8 +12,9 @@ FAMILY = "Inter"
 _FILES = ("Inter-Regular.otf", "Inter-Medium.otf", "Inter-SemiBold.otf")
 
 
+@cache
 def load_fonts() -> None:
-    """Register the bundled font files with the application."""
+    """Register the bundled font files with the application; any thread may do it, once."""
     for name in _FILES:
         QFontDatabase.addApplicationFont(str(resources_path("fonts", name)))
 

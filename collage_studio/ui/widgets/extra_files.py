@@ -13,6 +13,7 @@ from collage_studio.app.extras_library import ExtraInfo, ExtrasLibrary, reason_a
 from collage_studio.document.extras import LoraUse
 from collage_studio.formats.errors import FormatError
 from collage_studio.formats.extra_files import ExtraKind
+from collage_studio.formats.quality_models import check_quality_model
 from collage_studio.ui.widgets.basics import Button, listen, on_click, tool_button
 from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.value_bar import ValueBar
@@ -85,6 +86,41 @@ class ExtraChoice(ChoiceButton):
         if value in (_FILE, _FOLDER):
             self.show_value(self._path)
             self.ask(folder=value == _FOLDER)
+        else:
+            self.taken.emit(value)
+
+
+class FolderChoice(ChoiceButton):
+    """A folder of a model that looks at pictures, or none; `taken(path)` when a person decides."""
+
+    taken = Signal(str)
+
+    def __init__(self, kind: str, caption: str, tooltip: str, trouble: Trouble) -> None:
+        super().__init__([("", "none")], caption=caption, tooltip=tooltip)
+        self._kind, self._trouble, self._path = kind, trouble, ""
+        self._dialog: QFileDialog | None = None
+        listen(self.chosen, self._on_chosen)
+
+    def show_folder(self, path: str) -> None:
+        """Show which folder is used."""
+        self._path = path
+        used = [(path, Path(path).name)] if path else []
+        self.set_options([("", "none"), *used, (_FOLDER, f"Choose {self._kind} folder")])
+        self.show_value(path)
+
+    def add(self, path: Path) -> None:
+        """Use a folder; why not is told."""
+        try:
+            check_quality_model(path, self._kind)
+        except FormatError as error:
+            self._trouble(str(error))
+            return
+        self.taken.emit(str(path.absolute()))
+
+    def _on_chosen(self, value: str) -> None:
+        if value == _FOLDER:
+            self.show_value(self._path)
+            self._dialog = ask_for_file(self, f"Choose {self._kind} folder", self.add, folder=True)
         else:
             self.taken.emit(value)
 

@@ -60,11 +60,12 @@ class Tile(QWidget):
 
     def __init__(self, look: TileLook, picture: QPixmap | None = None) -> None:
         super().__init__()
-        self._look, self._picture = look, picture
+        self._look, self._picture = look, None
         self._ring = self._hot = False
         self._start: QPointF | None = None
         self.setFixedSize(PICTURE.width() + 8, PICTURE.height() + 24)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._say()
         self.show_look(look, picture)
 
     @property
@@ -73,10 +74,16 @@ class Tile(QWidget):
 
     def show_look(self, look: TileLook, picture: QPixmap | None) -> None:
         """Show another state or picture."""
+        if look == self._look and _is_same(picture, self._picture):
+            return
         self._look, self._picture = look, picture
+        self._say()
+        self.update()
+
+    def _say(self) -> None:
+        look = self._look
         spoken = [look.title, look.note, look.state if look.state != "ready" else ""]
         self.setAccessibleName(", ".join(word for word in spoken if word))
-        self.update()
 
     def start_drag(self, mime: QMimeData) -> None:
         """Begin a drag that carries `mime`, with the picture under the pointer."""
@@ -220,3 +227,9 @@ class Tile(QWidget):
         )
         right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(left, top, width, 16, right, note)
+
+
+def _is_same(one: QPixmap | None, other: QPixmap | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.cacheKey() == other.cacheKey()

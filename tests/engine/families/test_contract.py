@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.document.model import CaptionSpan, RunSettings
+from collage_studio.document.model import CaptionSpan
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.attention.edits import CrossAttentionControl, Site
 from collage_studio.engine.cancel import Stopped, stoppable
 from collage_studio.engine.families.base import (

@@ -15,7 +15,7 @@ from collage_studio.app.requests import harmonise_request, reroll_request
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.cli import main
 from collage_studio.document.geometry import Size
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Event, Failed, Finished, Produced
 from collage_studio.engine.runner import Engine
 from collage_studio.formats.collage_file import save_collage

@@ -11,14 +11,8 @@ from torch import Tensor
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import box_layer
 from collage_studio.document.method_settings import MethodSettings
-from collage_studio.document.model import (
-    Caption,
-    Document,
-    Layer,
-    LayerKind,
-    LayerRef,
-    RunSettings,
-)
+from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.families.base import Family
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.methods.collage_diffusion import Materials

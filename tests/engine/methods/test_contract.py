@@ -16,8 +16,9 @@ from collage_studio.document.method_settings import (
     DenseDiffusion,
     MultiDiffusion,
     NoiseCollage,
+    RichContext,
 )
-from collage_studio.document.model import RunSettings
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.families.diffusion_schedule import stock_scheduler
 from collage_studio.engine.families.flow_schedule import stock_flow_scheduler
 from collage_studio.engine.families.flux import unpacked
@@ -32,6 +33,7 @@ NEUTRAL: dict[str, Any] = {
     "noise_collage": NoiseCollage(),
     "multi_diffusion": MultiDiffusion(),
     "dense_diffusion": DenseDiffusion(words=0.0, neighbours=0.0),
+    "rich_context": RichContext(strength=0.0),
 }
 _stock: dict[str, Tensor] = {}
 
@@ -83,9 +85,9 @@ def test_neutral_settings_equal_the_stock_text_to_image(family_named, method, ki
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", ["noise_collage", "multi_diffusion"])
+@pytest.mark.parametrize("method", ["noise_collage", "multi_diffusion", "rich_context"])
 def test_one_region_over_the_whole_canvas_is_plain_text_to_image(family_named, method, kind):
-    own = NEUTRAL[method] if method != "multi_diffusion" else MultiDiffusion(bootstrap=0.5)
+    own = {"multi_diffusion": MultiDiffusion(bootstrap=0.5)}.get(method)
     everything = box_layer(Rect(0, 0, SIDE, SIDE), text="a red cat", layer_id="cat")
     run = short(method, own, guidance=scale_of(kind))
     ours = latent(family_named(kind), blank(run, everything))
@@ -139,6 +141,8 @@ def test_steering_attention_acts_in_every_family(family_named, kind):
             DenseDiffusion(words=0.0, neighbours=0.0),
         ),
         ("noise_collage", NoiseCollage(crops=False), NoiseCollage(crops=False, outside="off")),
+        ("rich_context", RichContext(), RichContext(until=0.0)),
+        ("rich_context", RichContext(strength=0.0, words=True), RichContext(strength=0.0)),
     ):
         steered, plain = (latent(family, cat_and_dog(short(method, own))) for own in (on, off))
         assert (steered - plain).abs().max() > 1e-3

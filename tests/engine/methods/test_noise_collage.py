@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import box_layer, layout_layer
 from collage_studio.document.method_settings import NoiseCollage
-from collage_studio.document.model import Document, LayerKind, Mask, RunSettings
+from collage_studio.document.model import Document, LayerKind, Mask
+from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import (
     BadRequest,
     HarmoniseRequest,

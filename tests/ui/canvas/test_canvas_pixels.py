@@ -25,10 +25,9 @@ from collage_studio.document.model import (
     LayerKind,
     Mask,
     Raster,
-    Recipe,
-    RunSettings,
     Variation,
 )
+from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import describe_layers
 from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.canvas.noise_overlay import values_of

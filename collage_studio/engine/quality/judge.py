@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from collage_studio.evaluate.metrics import Floats
+from collage_studio.engine.workspace import Floats
 from collage_studio.resources_dir import resources_path
 
 CROP = 64

@@ -1,0 +1,1 @@
+"""How well a picture shows what its layers ask for: the judge, CropCLIP and SAMIoU."""
