@@ -105,7 +105,8 @@ def _split(pixels: npt.NDArray[Any]) -> Float:
     count = pixels.shape[2]
     planes = np.empty((count, *pixels.shape[:2]), np.float32)
     pairs = [index for channel in range(count) for index in (channel, channel)]
-    cv2.mixChannels([pixels], list(planes), pairs)
+    into: Any = list(planes)  # the annotation knows arrays of integers only
+    cv2.mixChannels([pixels], into, pairs)
     return planes
 
 

@@ -73,7 +73,8 @@ def case_of(regions: int, device: torch.device) -> Case:
     with torch.random.fork_rng():
         torch.manual_seed(regions)
         fuser = RegionalCrossAttention(WIDTH, HEADS, AdapterConfig(TEXT_WIDTH, {}))
-        torch.nn.init.normal_(fuser.attn.to_out[0].weight, std=0.05)
+        for weight in fuser.attn.to_out.parameters():
+            torch.nn.init.normal_(weight, std=0.05)
         x = torch.randn(1, SIDE * SIDE, WIDTH)
         text = torch.randn(regions, ROWS, TEXT_WIDTH)
         counts = [ROWS, *torch.randint(*WORDS, (regions - 1,)).tolist()]
@@ -85,10 +86,12 @@ def case_of(regions: int, device: torch.device) -> Case:
     owner = torch.cat([torch.full((n,), region) for region, n in enumerate(counts)])[None]
     told = torch.cat([bias[region, :count] for region, count in enumerate(counts)])[None]
     grid = torch.from_numpy(atoms)[None].to(device)
-    parts = [part.to(device) for part in (packed, told, owner >= 0, owner)]
+    rows, biases, own = packed.to(device), told.to(device), owner.to(device)
 
     def fresh() -> Grounded:
-        return Grounded(*parts, grid, torch.ones_like(grid, dtype=torch.bool), keeps=True)
+        return Grounded(
+            rows, biases, own >= 0, own, grid, torch.ones_like(grid, dtype=torch.bool), keeps=True
+        )
 
     masks = torch.stack([grid.flatten() == region for region in range(regions)])
     moved = fuser.to(device).requires_grad_(False)

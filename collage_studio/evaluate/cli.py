@@ -71,7 +71,7 @@ def _add_methods(methods: argparse.ArgumentParser) -> None:
     add("--words-in", type=float, default=0.4, help="w+ of Collage Diffusion")
     add("--words-out", type=float, default=0.8, help="w- of Collage Diffusion")
     add("--sam", type=Path, metavar="FOLDER", help="a SAM checkpoint, for SAMIoU")
-    settings = RunSettings(steps=20, guidance=3.0, detail=0.0)
+    settings = RunSettings(steps=12, guidance=3.0, detail=0.0)
     _add_common(methods, settings, 1_200_000, Path("methods"))
 
 

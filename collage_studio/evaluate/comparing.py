@@ -31,7 +31,7 @@ PLAIN, TRUTH = "text-to-image", "truth"
 LAYOUTS = 2
 """Counts the ways in which layouts were drawn and measured; part of every fingerprint."""
 
-SETTINGS = RunSettings(steps=20, guidance=3.0, detail=0.0)
+SETTINGS = RunSettings(steps=12, guidance=3.0, detail=0.0)
 
 
 @dataclass(frozen=True, slots=True)

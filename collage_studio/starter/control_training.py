@@ -110,8 +110,8 @@ class ControlTrainer:
         )
         self.control = build_control(self.unet)
         ground_attention(self.unet)
-        for network in (self.unet, self.text_encoder, self.control):
-            nn.Module.to(network, config.device, memory_format=torch.channels_last)
+        networks: Any = nn.ModuleList([self.unet, self.text_encoder, self.control])
+        networks.to(config.device, memory_format=torch.channels_last)  # not in torch's annotation
         for network in (self.unet, self.text_encoder):
             network.requires_grad_(False)
         self.averages = {
@@ -236,7 +236,7 @@ def _felt(residuals: list[Tensor], where: Tensor | None) -> list[Tensor]:
     """The residuals times the map at their size."""
     if where is None:
         return residuals
-    return [r * functional.adaptive_avg_pool2d(where, r.shape[-2:]) for r in residuals]
+    return [r * functional.adaptive_avg_pool2d(where, (r.shape[2], r.shape[3])) for r in residuals]
 
 
 def train_control(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
@@ -216,10 +217,10 @@ class MainWindow(QMainWindow):
         canvas.text_edit_requested.connect(self._edit_text_of)
         listen(canvas.reroll_requested, lambda layer_id: self._runs.reroll((layer_id,)))
         canvas.harmonise_requested.connect(self._runs.harmonise_stale)
-        canvas.layer_menu_requested.connect(lambda *of: self._open_menu(LAYER_MENU, *of))
+        canvas.layer_menu_requested.connect(partial(self._open_menu, LAYER_MENU))
         tree = self.layers.tree
-        tree.menu_requested.connect(lambda *of: self._open_menu(LAYER_MENU, *of))
-        tree.state_menu_requested.connect(lambda *of: self._open_menu(STATE_MENU, *of))
+        tree.menu_requested.connect(partial(self._open_menu, LAYER_MENU))
+        tree.state_menu_requested.connect(partial(self._open_menu, STATE_MENU))
         tree.text_edit_requested.connect(self._edit_text_of)
         tree.dragged_out.connect(self._drop_on_caption)
         self._limit.unread_found.connect(tree.show_unread)

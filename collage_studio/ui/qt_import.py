@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -37,11 +37,14 @@ class PatternLater:
         self._given = given
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *rest, **options: getattr(re.compile(*self._given), name)(*rest, **options)
+        def call(*rest: Any, **options: Any) -> Any:
+            return getattr(re.compile(*self._given), name)(*rest, **options)
+
+        return call
 
 
 @contextmanager
-def _long_patterns_wait() -> Iterator[None]:
+def _long_patterns_wait() -> Generator[None]:
     plain = re.compile
 
     def compiled(pattern: Any, flags: Any = 0) -> Any:

@@ -15,7 +15,7 @@ import dataclasses
 import marshal
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from types import CodeType
@@ -46,7 +46,7 @@ class WrittenCode:
             _write(self._path, self._used)
 
     @contextlib.contextmanager
-    def in_place_of_compile(self) -> Iterator[None]:
+    def in_place_of_compile(self) -> Generator[None]:
         """Use what is known also for modules that an importer compiles itself."""
         plain = builtins.compile
 

@@ -8,7 +8,6 @@ what the accepted picture shows stays as it is, and the stack still makes it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 import cv2
 import numpy as np
@@ -103,12 +102,12 @@ def _lead(apart: Float, where: Region, known: Region, side: int) -> Float:
     mean = filled_means((apart,), near.astype(np.float32), max(1.0, reach / 2))[0]
     away = cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     fade = np.exp(-away / (4 * reach))[..., None]
-    return cast(Float, (mean * fade).astype(np.float32))
+    return (mean * fade).astype(np.float32)
 
 
 def _near(region: Region, px: int) -> Region:
     kernel = np.ones((2 * px + 1, 2 * px + 1), np.uint8)
-    return cast(Region, cv2.dilate(region.astype(np.uint8), kernel) > 0)
+    return np.asarray(cv2.dilate(region.astype(np.uint8), kernel) > 0)
 
 
 def _in_front(document: Document, layer_id: str) -> set[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 import cv2
 import numpy as np
@@ -150,4 +149,4 @@ def _closed(solid: Region, canvas: int) -> Region:
     if solid.sum() >= _BACKDROP * canvas:
         outlines = [cv2.convexHull(np.concatenate(outlines))]
     cv2.drawContours(filled, list(outlines), -1, 1, cv2.FILLED)
-    return cast(Region, filled > 0)
+    return np.asarray(filled > 0)

@@ -243,7 +243,8 @@ def _falling(
     box = leaves[base].box
     whole = Part(slice(0, box.height), slice(0, box.width), shading)
     # A pixel that was cleared shows none at all.
-    dark, bright = (shading.shadow < 1).any(axis=2), (shading.light > 0).any(axis=2)
+    dark = np.any(shading.shadow < 1, axis=2)
+    bright = np.any(shading.light > 0, axis=2)
     shadows, lights = list[Layer](), list[Layer]()
     for index, part in (casts or {base: whole}).items():
         cut = (part.rows, part.columns)

@@ -132,7 +132,8 @@ class ExtrasShelf:
             raise BadRequest(str(error)) from error
         strength = plan.settings.methods.rich_context.strength
         stack.enter_context(attached(family.unet, adapter, strength))
-        rows, window = layout_rows(family, plan), plan.workspace.window
+        rows = layout_rows(family, plan, upstream=adapter.metadata.get("join") == "upstream")
+        window = plan.workspace.window
         rows.rows((window,), window)
         warnings += rows.warnings
         return [rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -33,10 +34,15 @@ def layout_plan(plan: RunPlan) -> RegionPlan:
     return build_plan(objects, plan.workspace.grid, overlap=overlap)
 
 
-def layout_rows(family: UNetFamily, plan: RunPlan) -> LayoutRows:
-    """What an attached adapter reads in a run; the words to avoid are told it later."""
+def layout_rows(family: UNetFamily, plan: RunPlan, *, upstream: bool = False) -> LayoutRows:
+    """What an attached adapter reads in a run; the words to avoid are told it later.
+
+    Args:
+        upstream: join the texts of a part as the published code does.
+    """
     scale = plan.settings.methods.rich_context.size_prior
-    return LayoutRows(layout_plan(plan), family.read_joined, [], scale=scale)
+    read = partial(family.read_joined, upstream=upstream)
+    return LayoutRows(layout_plan(plan), read, [], scale=scale)
 
 
 def _behind_pictures(plan: RunPlan) -> dict[str, Floats]:

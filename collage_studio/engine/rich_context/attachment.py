@@ -35,7 +35,7 @@ class LayoutRows:
 
     plan: RegionPlan
     read: Reader
-    negative: Sequence[ReadText]
+    negative: list[ReadText]
     scale: float = 1.0
     on: bool = True
     warnings: dict[str, None] = field(default_factory=dict[str, None], init=False)

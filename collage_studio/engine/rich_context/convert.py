@@ -13,6 +13,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -110,10 +111,7 @@ def _stored(path: Path, stack: ExitStack) -> dict[str, _Entry]:
         file = stack.enter_context(safe_open(str(path), framework="pt"))
     except (SafetensorError, OSError) as error:
         raise FormatError(_DAMAGED.format(name=path.name)) from error
-    return {
-        name: _Entry(shape, lambda name=name: file.get_tensor(name))
-        for name, shape in shapes.items()
-    }
+    return {name: _Entry(shape, partial(file.get_tensor, name)) for name, shape in shapes.items()}
 
 
 def _pickled(path: Path) -> dict[str, _Entry]:

@@ -105,7 +105,8 @@ class TrainConfig:
         """
         try:
             values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-            return cls(**(values | {"out": Path(values["out"])}))
+            values["out"] = Path(values["out"])
+            return cls(**values)
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise TrainingRefused(f"{path} does not describe a training.") from error
 

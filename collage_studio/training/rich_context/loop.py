@@ -106,7 +106,7 @@ class Trainer:
             losses.append(loss.detach()[None])
         self.progress.step += 1
         self.average.update()
-        return float(accelerator.gather(torch.cat(losses)).mean())
+        return float(torch.as_tensor(accelerator.gather(torch.cat(losses))).mean())
 
     def check(self) -> dict[str, float]:
         """How far wrong layouts are worse than right ones, with the averaged weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -59,5 +60,5 @@ class SegmenterChoice(QWidget):
         title = f"{_PARTS[place]} of a segmentation model"
         dialog = self._dialog = QFileDialog(self._window, title, "", "ONNX models (*.onnx)")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda path: self.choose(place, path))
+        dialog.fileSelected.connect(partial(self.choose, place))
         dialog.open()
