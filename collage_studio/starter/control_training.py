@@ -27,6 +27,7 @@ from collage_studio.starter.edge_pictures import EdgePool
 from collage_studio.starter.grounding import ground_attention
 from collage_studio.starter.model import MODEL_FOLDER, replace_folder
 from collage_studio.starter.optim import build_optimizers, set_learning_rate
+from collage_studio.starter.pace import rate_at, share_done, window_and_batch
 from collage_studio.starter.parallel import Workers
 from collage_studio.starter.pool import Example, ScenePool
 from collage_studio.starter.train import Progress, run_training
@@ -124,20 +125,13 @@ class ControlTrainer:
     @property
     def done(self) -> float:
         """The share of the training that lies behind, 0..1."""
-        if self.config.steps is not None:
-            return self.step / self.config.steps
-        return min(self.elapsed / (60 * self.config.minutes), 1.0)
+        return share_done(self.config, self.step, self.elapsed)
 
     def train_step(self, pool: ScenePool) -> float:
         """Take one step and return its loss."""
-        config, window, batch = self.config, self.config.small_window, self.config.batch
-        if self.done >= config.whole_from:
-            batch = max(1, batch * window**2 // config.whole_window**2)
-            window = config.whole_window
+        window, batch = window_and_batch(self.config, self.done)
         examples = [pool.draw(self.batches.rng, window) for _ in range(batch)]
-        warmth = min(1.0, (self.step + 1) / config.warm_steps)
-        fade = min(1.0, max(0.0, 1 - self.done) / (1 - config.decay_from))
-        set_learning_rate(self.optimizers, config.learning_rate * warmth * fade)
+        set_learning_rate(self.optimizers, rate_at(self.config, self.step, self.done))
         weights = list(self.control.parameters())
         loss = self.workers.backward([partial(self._loss, *self.prepare(examples))], weights)
         nn.utils.clip_grad_norm_(weights, 1.0)

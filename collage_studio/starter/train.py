@@ -29,6 +29,7 @@ from collage_studio.starter.model import (
     build_unet,
 )
 from collage_studio.starter.optim import build_optimizers, set_learning_rate
+from collage_studio.starter.pace import rate_at, share_done, window_and_batch
 from collage_studio.starter.parallel import Workers
 from collage_studio.starter.pool import Example, ScenePool
 
@@ -102,20 +103,13 @@ class Trainer:
     @property
     def done(self) -> float:
         """The share of the training that lies behind, 0..1."""
-        if self.config.steps is not None:
-            return self.step / self.config.steps
-        return min(self.elapsed / (60 * self.config.minutes), 1.0)
+        return share_done(self.config, self.step, self.elapsed)
 
     def train_step(self, pool: ScenePool) -> float:
         """Take one step and return its loss."""
-        config, window, batch = self.config, self.config.small_window, self.config.batch
-        if self.done >= config.whole_from:
-            batch = max(1, batch * window**2 // config.whole_window**2)
-            window = config.whole_window
+        window, batch = window_and_batch(self.config, self.done)
         examples = [pool.draw(self.batches.rng, window) for _ in range(batch)]
-        warmth = min(1.0, (self.step + 1) / config.warm_steps)
-        fade = min(1.0, max(0.0, 1 - self.done) / (1 - config.decay_from))
-        set_learning_rate(self.optimizers, config.learning_rate * warmth * fade)
+        set_learning_rate(self.optimizers, rate_at(self.config, self.step, self.done))
         weights = [weight for _, weight in self._weights()]
         shares = self.prepare(examples).split(self.workers.count)
         loss = self.workers.backward([partial(self._loss, share) for share in shares], weights)

@@ -16,7 +16,7 @@ from collage_studio.ui.canvas.viewport import Viewport
 from collage_studio.ui.cutout.mask_overlay import Bytes, MaskOverlay
 from collage_studio.ui.cutout.pick_tool import BACKDROP_INK, OBJECT_INK
 from collage_studio.ui.cutout.segment_process import ClickPoint, SegmentProcess
-from collage_studio.ui.cutout.target import Target, give_mask, target_of
+from collage_studio.ui.cutout.target import Target, give_mask, is_over, target_of
 
 Pair = tuple[str, str]
 DOT_PX = 4.5
@@ -76,12 +76,7 @@ class ClickTool(QObject):
     def target(self) -> Target | None:
         """The layer to cut out; clicks on another one are forgotten."""
         target = target_of(self._canvas.editor, self._canvas.selection)
-        work = self._work
-        if work is not None and (
-            target is None
-            or target.layer.id != work.layer_id
-            or target.layer.raster is not work.raster
-        ):
+        if is_over(self._work, target):
             self._work = None
             self.changed.emit()
         return target

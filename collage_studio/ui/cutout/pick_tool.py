@@ -18,7 +18,7 @@ from collage_studio.ui.canvas.canvas_view import CanvasView
 from collage_studio.ui.canvas.viewport import Viewport
 from collage_studio.ui.cutout.brush_tool import paint_line
 from collage_studio.ui.cutout.mask_overlay import Bytes, MaskOverlay
-from collage_studio.ui.cutout.target import Target, give_mask, target_of
+from collage_studio.ui.cutout.target import Target, give_mask, is_over, target_of
 
 if TYPE_CHECKING:
     from collage_studio.cutout.scribbles import Scribble
@@ -90,12 +90,7 @@ class PickTool(QObject):
     def target(self) -> Target | None:
         """The layer to cut out; strokes on another one are forgotten."""
         target = target_of(self._canvas.editor, self._canvas.selection)
-        work = self._work
-        if work is not None and (
-            target is None
-            or target.layer.id != work.layer_id
-            or target.layer.raster is not work.raster
-        ):
+        if is_over(self._work, target):
             self._work = None
             self.changed.emit()
         return target

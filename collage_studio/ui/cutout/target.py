@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
 from collage_studio.cutout.layers import is_cuttable
 from collage_studio.document import edits
 from collage_studio.document.geometry import Affine
-from collage_studio.document.model import Layer, Mask
+from collage_studio.document.model import Layer, Mask, Raster
 from collage_studio.document.tree import find_node
 
 
@@ -27,6 +28,21 @@ def target_of(editor: Editor, selection: Selection) -> Target | None:
     if node is None or not is_cuttable(node.layer) or any(g.locked for g in node.path):
         return None
     return Target(node.layer, node.outer.after(node.layer.placement))
+
+
+class Work(Protocol):
+    """What a tool has begun on one layer's picture."""
+
+    layer_id: str
+    raster: Raster
+
+
+def is_over(work: Work | None, target: Target | None) -> bool:
+    """Whether begun work no longer belongs to the layer, or to the picture, that is chosen."""
+    if work is None:
+        return False
+    layer = None if target is None else target.layer
+    return layer is None or layer.id != work.layer_id or layer.raster is not work.raster
 
 
 def give_mask(
