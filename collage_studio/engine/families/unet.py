@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,7 +24,7 @@ from collage_studio.engine.families.parts import check_channels, settled
 from collage_studio.engine.schedule import Schedule
 
 
-class UNetFamily(LatentFamily):
+class UNetFamily(LatentFamily, ABC):
     """A denoising UNet with its autoencoder; texts are the families' own."""
 
     guidance_is_input = False
@@ -46,9 +47,9 @@ class UNetFamily(LatentFamily):
         sample = unet.config.sample_size
         self.native_px = self.factor * int(sample if isinstance(sample, int) else min(sample))
 
+    @abstractmethod
     def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
         """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,)."""
-        raise NotImplementedError
 
     def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
         """Levels of a fresh diffusers scheduler with this checkpoint's betas and spacing."""
