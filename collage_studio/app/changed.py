@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -20,8 +21,8 @@ from collage_studio.document.recipe import RunSettings, Start
 from collage_studio.document.tree import mapped
 from collage_studio.engine.api import Picture, RerollRequest, describe_look
 
-Floats = npt.NDArray[np.float32]
-Region = npt.NDArray[np.bool_]
+Floats: TypeAlias = "npt.NDArray[np.float32]"
+Region: TypeAlias = "npt.NDArray[np.bool_]"
 
 _ROUNDING = 1
 _LEAST_HALO_PX = 4.0

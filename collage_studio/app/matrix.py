@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from collage_studio.document.noise_map import noise_map
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Picture, RerollRequest
 
-Floats = npt.NDArray[np.float32]
+Floats: TypeAlias = "npt.NDArray[np.float32]"
 
 SEAM_NOISE = 0.15
 """Noise of the run that joins: enough for light and edges to meet, too little for new objects."""

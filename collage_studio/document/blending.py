@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.model import BlendMode
 
-Float = npt.NDArray[np.floating[Any]]
+Float: TypeAlias = "npt.NDArray[np.floating[Any]]"
 Blend = Callable[[Float, Float], Float]
 """(backdrop, source) -> mixed colour, all (..., 3) float32 in [0, 1]."""
 

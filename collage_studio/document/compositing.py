@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from collage_studio.document.model import BlendMode, Document, Layer, LayerKind
 from collage_studio.document.placing import CACHE_TILE, Placed, mask_source, picture_source
 from collage_studio.document.tree import clip_stacks, extent, pixel_box
 
-Float = npt.NDArray[np.float32]
+Float: TypeAlias = "npt.NDArray[np.float32]"
 
 
 def flatten(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ SIDES = ("left", "right", "up", "down")
 _GRID = 64
 _LARGEST = 16384
 
-Rgb = npt.NDArray[np.uint8]
+Rgb: TypeAlias = "npt.NDArray[np.uint8]"
 
 
 def extension_px(side: int) -> int:

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-Vectors = Mapping[str, npt.NDArray[np.float32]]
+Vectors: TypeAlias = "Mapping[str, npt.NDArray[np.float32]]"
 """(n, width) float32 by text encoder."""
 
 MAX_BYTES = 4 << 20
@@ -28,7 +28,7 @@ _RECIPE = "collage_look"
 _LENGTH = struct.Struct("<Q")
 _WIDEST_HEADER = 1 << 16
 _OTHER_NAMES = {"emb_params": "clip_l"}
-_NUMBERS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_NUMBERS = {"F32": "<f4", "F16": "<f2"}
 
 
 class BadLook(ValueError):
@@ -163,7 +163,7 @@ def _split(data: bytes) -> tuple[dict[str, Any], bytes]:
 def _checked_entry(entry: Any, room: int) -> tuple[np.dtype[Any], tuple[int, int], int]:
     """Number type, shape and start of one tensor that lies wholly within `room` bytes."""
     try:
-        dtype = _NUMBERS[entry["dtype"]]
+        dtype = np.dtype(_NUMBERS[entry["dtype"]])
         sides = [int(side) for side in entry["shape"]]
         start, end = (int(offset) for offset in entry["data_offsets"])
     except (KeyError, TypeError, ValueError) as error:

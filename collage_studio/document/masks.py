@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from collage_studio.document.model import Document, Layer, LayerKind
 from collage_studio.document.placing import CACHE_TILE, Placed, alpha_source, mask_source
 from collage_studio.document.tree import clip_stacks
 
-Float = npt.NDArray[np.float32]
+Float: TypeAlias = "npt.NDArray[np.float32]"
 
 
 def visible_masks(document: Document, size: Size | None = None) -> dict[str, Float]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
 from collage_studio.document.looks import Look, picture_key
 from collage_studio.document.recipe import Recipe, RunSettings
 
-PixelArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+PixelArray: TypeAlias = "npt.NDArray[np.uint8] | npt.NDArray[np.uint16]"
 
 
 def new_id() -> str:

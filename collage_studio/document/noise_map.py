@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from collage_studio.document.model import Document, Layer, NextState
 from collage_studio.document.recipe import RunSettings
 from collage_studio.document.tree import nodes
 
-Float = npt.NDArray[np.float32]
+Float: TypeAlias = "npt.NDArray[np.float32]"
 
 _WORK_HEIGHT = 512
 _HALVINGS = 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from collage_studio.document.byte_cache import ByteCache
 from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import Mask, Raster
 
-Float = npt.NDArray[np.float32]
+Float: TypeAlias = "npt.NDArray[np.float32]"
 
 CACHE_TILE = Size(512, 256)
 """Work on parts of this size: they stay in the processor's cache."""

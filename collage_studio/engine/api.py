@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from collage_studio.document.looks import Look
 from collage_studio.document.model import Document, Layer, Mask
 from collage_studio.document.recipe import Recipe, RunSettings, Start
 
-Picture = npt.NDArray[np.uint8]
+Picture: TypeAlias = "npt.NDArray[np.uint8]"
 """(H, W, 3) uint8, sRGB-encoded."""
 
 

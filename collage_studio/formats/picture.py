@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,12 +19,12 @@ from collage_studio.document.geometry import Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, LayerKind, Mask, Raster
 from collage_studio.document.placing import CACHE_TILE, Placed, mask_source, picture_source
 
-Pixels = npt.NDArray[np.uint8]
-Planes = npt.NDArray[np.float32]
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
+Planes: TypeAlias = "npt.NDArray[np.float32]"
 _ON_GRID_PX = 1e-3
 _PREVIEW_SIDE = 256
 _NOTHING = 1e-4
-_KINDS = {8: np.uint8, 16: np.uint16}
+_KINDS = {8: "uint8", 16: "uint16"}
 
 Lay = Callable[[Rect, Planes], None]
 """Takes the samples of a tile, (4, h, w) premultiplied under the mask, and may change them."""

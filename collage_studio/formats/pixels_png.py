@@ -26,9 +26,6 @@ def _parameters() -> list[int]:
     return parameters
 
 
-_PARAMETERS = _parameters()
-
-
 def encode_png(pixels: npt.NDArray[Any], profile: bytes = b"") -> bytes:
     """PNG bytes of (H, W, 4) or (H, W, 3) uint8/uint16 or (H, W) uint8, exactly as they are.
 
@@ -39,7 +36,7 @@ def encode_png(pixels: npt.NDArray[Any], profile: bytes = b"") -> bytes:
     if channels > 1:
         swap = cv2.COLOR_RGBA2BGRA if channels == 4 else cv2.COLOR_RGB2BGR
         pixels = cv2.cvtColor(pixels, swap)
-    done, data = cv2.imencode(".png", pixels, _PARAMETERS)
+    done, data = cv2.imencode(".png", pixels, _parameters())
     if not done:
         raise FormatError("A layer could not be packed as PNG. Nothing was written.")
     encoded = data.tobytes()

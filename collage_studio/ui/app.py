@@ -15,7 +15,7 @@ from collage_studio.ui.start import prepare_interpreter
 
 def run(argv: Sequence[str]) -> int:
     """Run the desktop program; `argv` without the program's name may hold one file to open."""
-    written = prepare_interpreter()
+    written, waiting = prepare_interpreter()
 
     from PySide6.QtWidgets import QApplication
 
@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
 
     fonts.join()
     files = [argument for argument in argv if not argument.startswith("-")]
-    program = start(app, Path(files[0]) if files else None)
+    program = start(app, Path(files[0]) if files else None, waiting)
     program.window.later.finished.connect(written.end)
     code = app.exec()
     del program

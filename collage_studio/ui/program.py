@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
@@ -19,6 +20,8 @@ from collage_studio.ui.main_window import MainWindow
 from collage_studio.ui.session import Session
 from collage_studio.ui.start import class_pieces, engine_pieces, module_pieces, settle_memory
 from collage_studio.ui.style.theme import apply_theme, prepare_application
+from collage_studio.ui.waiting import WaitingModules
+from collage_studio.ui.widgets.cover import Cover
 
 REPORT_VARIABLE = "COLLAGE_STUDIO_STARTUP_REPORT"
 """Names a file that gets, as JSON, when the window was painted and what it took to get there."""
@@ -27,12 +30,13 @@ SWITCH_SECONDS = 0.001
 """How long a thread beside the window may hold Python while the window waits for it."""
 
 
-def start(app: QApplication, path: Path | None) -> Program:
-    """Put the window together with `path`, recovered work or a sample in it, and show it."""
+def start(app: QApplication, path: Path | None, waiting: WaitingModules) -> Program:
+    """Show the window, then load what waits and open `path`, recovered work or a sample in it."""
     store = PreferencesStore()
     prepare_application(app, store.current.theme)
     program = Program(app, store)
-    program.open_first(path)
+    covers = _cover_empty_places(program.window)
+    program.window.painted.connect(lambda: program.begin(path, waiting, covers))
     apply_theme(app, store.current.theme)
     program.window.show()
     return program
@@ -49,8 +53,19 @@ class Program:
         self.window = MainWindow(self.session)
         self.engine.arrived.connect(self.session.runs.handle)
         self.engine.state_changed.connect(self.window.status.show_engine)
-        self.window.painted.connect(self._on_painted)
         self.window.closing.connect(self.engine.stop)
+
+    def begin(
+        self, path: Path | None, waiting: WaitingModules, covers: Sequence[Cover] = ()
+    ) -> None:
+        """Follow the first paint: load what waited, open the first document, prepare the rest."""
+        said = _clocks()
+        waiting.load()
+        self.open_first(path)
+        for cover in covers:
+            cover.deleteLater()
+        self.window.later.add(lambda: self._report(said))
+        self._get_ready()
 
     def open_first(self, path: Path | None) -> None:
         """Open the file named on the command line, recovered work, or the first sample."""
@@ -92,9 +107,16 @@ class Program:
             self.window.later.add(self.window.overlays.hints.show_for_sample)
             self.window.status.show_hint("Sample collage: everything here can be changed")
 
-    def _on_painted(self) -> None:
+    def _report(self, painted: tuple[float, float]) -> None:
+        """For measuring: when the window was painted, and when the picture was on its canvas."""
+        report = os.environ.get(REPORT_VARIABLE)
+        if report:
+            has_picture = self.window.canvas.scene.shot(0) is not None
+            said = {"painted": painted, "picture": _clocks() if has_picture else None}
+            Path(report).write_text(json.dumps(said), encoding="utf-8")
+
+    def _get_ready(self) -> None:
         window, later = self.window, self.window.later
-        _report_start(has_picture=window.canvas.scene.shot(0) is not None)
         later.finished.connect(settle_memory)
         later.add(*engine_pieces(), self.engine.start, *class_pieces(), *module_pieces())
         later.add(window.options.make_ready, window.inspector.make_ready)
@@ -102,13 +124,16 @@ class Program:
             later.add(lambda part=hidden: later.add(*polish_pieces(part)))
 
 
-def _report_start(*, has_picture: bool) -> None:
-    """For measuring: when it was, in seconds since the epoch, the processor time, what was seen."""
-    report = os.environ.get(REPORT_VARIABLE)
-    if report:
-        said = {
-            "painted_at": time.time(),
-            "cpu_seconds": time.process_time(),
-            "has_picture": has_picture,
-        }
-        Path(report).write_text(json.dumps(said), encoding="utf-8")
+def _cover_empty_places(window: MainWindow) -> tuple[Cover, ...]:
+    """Nobody should see "No layers yet" for the moment until the first document is open."""
+    layers = window.layers
+    return (
+        Cover(window.canvas, "paste"),
+        Cover(layers.empty, "panel"),
+        Cover(layers.tree, "panel"),
+    )
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds since the epoch, and of processor time since the process began."""
+    return time.time(), time.process_time()

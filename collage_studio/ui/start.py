@@ -8,6 +8,7 @@ from functools import partial
 from importlib import import_module
 
 from collage_studio.ui.qt_import import import_qt
+from collage_studio.ui.waiting import WaitingModules
 from collage_studio.ui.written_code import WrittenCode, code_of_this_program
 
 _LATER_CLASSES = (
@@ -33,8 +34,11 @@ _LATER_MODULES = (
 )  # fmt: skip
 
 
-def prepare_interpreter() -> WrittenCode:
+def prepare_interpreter() -> tuple[WrittenCode, WaitingModules]:
     """Import Qt, with what was compiled before; collect no garbage meanwhile.
+
+    Returns:
+        What writes compiled code for the next start, and the modules that wait for the first paint.
 
     The objects made while modules are imported all stay, so looking through them for garbage,
     again and again, finds nothing.
@@ -43,7 +47,7 @@ def prepare_interpreter() -> WrittenCode:
     written = code_of_this_program()
     written.begin()
     import_qt(written)
-    return written
+    return written, WaitingModules()
 
 
 def class_pieces() -> tuple[Callable[[], object], ...]:

@@ -29,8 +29,9 @@ from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
 from collage_studio.ui.dialogs.export_sheet import ExportSheet
-from collage_studio.ui.program import Program
-from collage_studio.ui.style.theme import STYLE_ARGUMENTS, apply_theme, prepare_application
+from collage_studio.ui.program import start
+from collage_studio.ui.style.theme import STYLE_ARGUMENTS
+from collage_studio.ui.waiting import WaitingModules
 from collage_studio.ui.widgets.segment import Segment
 from collage_studio.ui.widgets.value_bar import ValueBar
 
@@ -71,17 +72,14 @@ class Driver:
         self.report: dict[str, Any] = {}
         store = PreferencesStore()
         store.update(variations=3)
-        prepare_application(app, store.current.theme)
-        self.program = Program(app, store)
+        self.program = start(app, None, WaitingModules())
         self.window = self.program.window
         self.session = self.program.session
         self.previews: dict[tuple[str, int], list[int]] = {}
         self._subscription = self.session.runs.preview_changed.subscribe(self._on_preview)
-        apply_theme(app, store.current.theme)
-        self.program.open_first(None)
-        self.window.show()
         self.window.resize(*size)
         self.beat = HeartBeat()
+        self.until(lambda: bool(self.document.layers))
 
     @property
     def document(self) -> Document:

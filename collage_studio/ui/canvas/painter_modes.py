@@ -5,7 +5,7 @@ Colour dodge, hue, saturation, colour and luminosity go through the document's o
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from collage_studio.document.model import BlendMode, Mask
 from collage_studio.document.placing import Placed, mask_source
 from collage_studio.ui.canvas.sources import view_of
 
-Float = npt.NDArray[np.float32]
+Float: TypeAlias = "npt.NDArray[np.float32]"
 
 _Mode = QPainter.CompositionMode
 QT_MODES: dict[BlendMode, QPainter.CompositionMode] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage
 from collage_studio.document.geometry import Rect
 from collage_studio.document.model import Layer, Mask, Raster
 
-Bgra = npt.NDArray[np.uint8]
+Bgra: TypeAlias = "npt.NDArray[np.uint8]"
 """(H, W, 4) uint8, premultiplied, in QImage's ARGB32 byte order."""
 
 FORMAT = QImage.Format.Format_ARGB32_Premultiplied

@@ -47,7 +47,7 @@ class LayersPanel(QWidget):
         self._blend = ChoiceButton(_BLEND_OPTIONS, tooltip="Blend mode: How it mixes with below")
         self._opacity = ValueBar("Opacity", unit=" %")
         self._filter = QLineEdit()
-        self._empty = EmptyLayers(run_action)
+        self.empty = EmptyLayers(run_action)
         self._build()
         self._subscriptions = [
             editor.changed.subscribe(lambda change: self._refresh()),
@@ -78,7 +78,7 @@ class LayersPanel(QWidget):
         row.addWidget(self._filter)
         whole.addWidget(self._filter_row)
         whole.addWidget(ColumnHeads())
-        whole.addWidget(self._empty)
+        whole.addWidget(self.empty)
         whole.addWidget(self.tree, 1)
 
     def _header(self) -> QHBoxLayout:
@@ -121,7 +121,7 @@ class LayersPanel(QWidget):
         document = self._editor.document
         everything = sum(1 for _ in document.walk())
         self._count.show_text(str(everything))
-        self._empty.setVisible(everything == 0)
+        self.empty.setVisible(everything == 0)
         self._filter_row.setVisible(everything >= FILTER_FROM or bool(self._filter.text()))
         layers = self._layers()
         for part in (self._blend, self._opacity, self._lock):
