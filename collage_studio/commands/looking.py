@@ -25,6 +25,7 @@ from collage_studio.formats.export import (
 from collage_studio.formats.flat import WHITE
 from collage_studio.formats.opened import Opened
 from collage_studio.formats.png import read_recipe
+from collage_studio.formats.psd_kept import text_layers
 
 
 def add_export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,18 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before-after", action="store_true", help="an animated .webp of both; .gif always is"
     )
+    parser.add_argument(
+        "--originals", action=argparse.BooleanOptionalAction, default=True,
+        help="the layers as placed, hidden beside an accepted picture in a PSD",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recipe", action=argparse.BooleanOptionalAction, default=True,
+        help="texts, noise, seeds and caption inside the file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--editable-text", action="store_true",
+        help="text layers of an imported PSD as text again, wherever they lie (experimental)",
+    )  # fmt: skip
     add_layout_argument(parser)
     parser.add_argument("--json", action="store_true", help="say the outcome as JSON")
 
@@ -70,13 +83,27 @@ def export(args: argparse.Namespace) -> int:
     elif has_layers:
         report = _export_layers(args, opened.document)
     else:
-        options = ExportOptions(args.depth, args.background, args.before_after, factor=args.times)
-        report = export_document(for_layered_file(opened.document, out), out, options)
+        report = _export_whole(args, opened.document, out)
     if args.json:
         say_json({"path": str(report.path), "bytes": report.bytes, "checked": report.checked})
     else:
         say(report.sentence)
     return 0
+
+
+def _export_whole(args: argparse.Namespace, document: Document, out: Path) -> ExportReport:
+    if args.editable_text and not text_layers(document):
+        warn("No layer came from a text layer, so nothing is written as text.")
+    options = ExportOptions(
+        args.depth,
+        args.background,
+        args.before_after,
+        factor=args.times,
+        originals=args.originals,
+        recipe=args.recipe,
+        editable_text=args.editable_text,
+    )
+    return export_document(for_layered_file(document, out), out, options)
 
 
 def _export_layers(args: argparse.Namespace, document: Document) -> ExportReport:

@@ -46,14 +46,19 @@ def can_write_avif() -> bool:
     return bool(features.check("avif"))
 
 
-def write_tiff(document: Document, depth: int = 0) -> bytes:
-    """The final picture as TIFF with 8 or 16 bits per channel; 0 = as deep as its sources."""
+def write_tiff(document: Document, depth: int = 0, *, recipe: bool = True) -> bytes:
+    """The final picture as TIFF with 8 or 16 bits per channel; 0 = as deep as its sources.
+
+    Args:
+        recipe: caption and recipe go along; so in the other writers.
+    """
     deep = (depth or (16 if is_deep(document) else 8)) == 16
     pixels: Any = final_deep_picture(document) if deep else final_picture(document)
-    return tiff_bytes(_without_full_alpha(pixels), srgb_profile(), xmp_packet(document))
+    packet = xmp_packet(document, recipe=recipe)
+    return tiff_bytes(_without_full_alpha(pixels), srgb_profile(), packet)
 
 
-def write_webp(document: Document) -> bytes:
+def write_webp(document: Document, *, recipe: bool = True) -> bytes:
     """The final picture as lossless WebP.
 
     Raises:
@@ -61,10 +66,11 @@ def write_webp(document: Document) -> bytes:
     """
     _check_side(document.size, _WEBP_SIDE, "WebP")
     picture = Image.fromarray(_without_full_alpha(final_picture(document)))
-    return _saved(picture, document, "WEBP", lossless=True, exact=True, method=2)
+    packet = xmp_packet(document, recipe=recipe)
+    return _saved(picture, packet, "WEBP", lossless=True, exact=True, method=2)
 
 
-def write_jpeg(document: Document, background: Colour = WHITE) -> bytes:
+def write_jpeg(document: Document, background: Colour = WHITE, *, recipe: bool = True) -> bytes:
     """The final picture over `background` as JPEG.
 
     Raises:
@@ -72,10 +78,11 @@ def write_jpeg(document: Document, background: Colour = WHITE) -> bytes:
     """
     _check_side(document.size, _JPEG_SIDE, "JPEG")
     picture = Image.fromarray(over_colour(final_picture(document), background))
-    return _saved(picture, document, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+    packet = xmp_packet(document, recipe=recipe)
+    return _saved(picture, packet, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
 
 
-def write_avif(document: Document) -> bytes:
+def write_avif(document: Document, *, recipe: bool = True) -> bytes:
     """The final picture as AVIF.
 
     Raises:
@@ -84,7 +91,8 @@ def write_avif(document: Document) -> bytes:
     if not can_write_avif():
         raise FormatError("This installation cannot write AVIF. Export WebP instead.")
     picture = Image.fromarray(_without_full_alpha(final_picture(document)))
-    return _saved(picture, document, "AVIF", quality=_AVIF_QUALITY, subsampling="4:4:4", speed=8)
+    packet = xmp_packet(document, recipe=recipe)
+    return _saved(picture, packet, "AVIF", quality=_AVIF_QUALITY, subsampling="4:4:4", speed=8)
 
 
 def write_before_after(document: Document, kind: str) -> bytes:
@@ -168,12 +176,10 @@ def _without_full_alpha(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return pixels
 
 
-def _saved(picture: Image.Image, document: Document, kind: str, **options: Any) -> bytes:
+def _saved(picture: Image.Image, packet: bytes, kind: str, **options: Any) -> bytes:
     output = io.BytesIO()
     try:
-        picture.save(
-            output, kind, icc_profile=srgb_profile(), xmp=_small(xmp_packet(document)), **options
-        )
+        picture.save(output, kind, icc_profile=srgb_profile(), xmp=_small(packet), **options)
     except (OSError, ValueError) as error:
         raise FormatError(
             f"The {kind} could not be made: {error}. Choose another format."

@@ -66,8 +66,8 @@ def write_ora(document: Document, path: Path) -> None:
         write_ora_to(document, file)
 
 
-def write_ora_to(document: Document, file: IO[bytes]) -> None:
-    """Write `document` as OpenRaster into an open file."""
+def write_ora_to(document: Document, file: IO[bytes], *, recipe: bool = True) -> None:
+    """Write `document` as OpenRaster into an open file, with its `recipe` or without."""
     writer = _Writer(file, document.size)
     root = Element("image", {"version": "0.0.5", **_numbers(w=writer.size.width)})
     root.attrib.update(_numbers(h=writer.size.height))
@@ -76,7 +76,7 @@ def write_ora_to(document: Document, file: IO[bytes]) -> None:
     if result is not None:
         writer.add_pixels(stack, result, Rect.of_size(document.size), name=RESULT_NAME)
     writer.add_layers(stack, (document.background, *document.layers), Affine())
-    writer.finish(root, document)
+    writer.finish(root, document, recipe_json(document) if recipe else "")
 
 
 class _Writer:
@@ -145,13 +145,14 @@ class _Writer:
         self._zip.add(source, encode_png(pixels, srgb_profile()))
         SubElement(stack, "layer", {"src": source, **_numbers(x=box.left, y=box.top), **attributes})
 
-    def finish(self, root: Element, document: Document) -> None:
-        """Write the description, the flat picture and the thumbnail."""
+    def finish(self, root: Element, document: Document, recipe: str) -> None:
+        """Write the description, the flat picture, the thumbnail, and `recipe` if not empty."""
         text = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
         self._zip.add(STACK, text)
         self._zip.add(MERGED, encode_png(final_picture(document), srgb_profile()))
         self._zip.add("Thumbnails/thumbnail.png", encode_png(preview_picture(document)))
-        self._zip.add("collage-studio/recipe.json", recipe_json(document).encode())
+        if recipe:
+            self._zip.add("collage-studio/recipe.json", recipe.encode())
         self._zip.finish()
 
 

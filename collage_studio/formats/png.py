@@ -31,16 +31,18 @@ def write_png(document: Document, path: Path) -> None:
         file.write(png_bytes(document))
 
 
-def png_bytes(document: Document, depth: int = 0) -> bytes:
+def png_bytes(document: Document, depth: int = 0, *, recipe: bool = True) -> bytes:
     """The final picture of `document` as PNG: opaque pictures without an alpha channel.
 
     Args:
         depth: 8 or 16 bits per channel; 0 = as deep as its sources.
+        recipe: how it was made goes along.
     """
     texts = PngImagePlugin.PngInfo()
-    texts.add_itxt(KEY, recipe_json(document))
-    if parameters := parameters_text(document):
-        texts.add_text("parameters", parameters)
+    if recipe:
+        texts.add_itxt(KEY, recipe_json(document))
+        if parameters := parameters_text(document):
+            texts.add_text("parameters", parameters)
     texts.add_text("Software", "Collage Studio")
     if (depth or (16 if is_deep(document) else 8)) == 16:
         deep = final_deep_picture(document)

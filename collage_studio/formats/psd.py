@@ -32,7 +32,13 @@ from collage_studio.formats.picture import (
     render_mask,
 )
 from collage_studio.formats.psd_embedded import RESOURCE, Links, write_embedded
-from collage_studio.formats.psd_kept import document_blocks, document_resources, layer_blocks
+from collage_studio.formats.psd_kept import (
+    ALL_TEXT_BLOCK,
+    TYPE_BLOCK,
+    document_blocks,
+    document_resources,
+    layer_blocks,
+)
 from collage_studio.formats.psd_writer import (
     PSD_BYTES,
     Look,
@@ -58,11 +64,19 @@ class PsdOptions:
         depth: 8 or 16 bits per channel; 0 = 16 where a picture in the document has them.
         big: a PSB, for more than 30,000 px or 2 GB.
         whole: put the document inside, so that opening the PSD again gives it back.
+        recipe: caption and recipe go along in the metadata.
+        originals: the layers as placed go along beside an accepted picture. Without them the
+            document inside only reminds of texts and noise.
+        editable_text: what came from text layers is written as text layers wherever it lies now,
+            else only where it was; the pixels stay.
     """
 
     depth: int = 0
     big: bool = False
     whole: bool = True
+    recipe: bool = True
+    originals: bool = True
+    editable_text: bool = False
 
 
 def write_psd(document: Document, path: Path, options: PsdOptions | None = None) -> None:
@@ -83,30 +97,37 @@ def write_psd_to(document: Document, file: IO[bytes], options: PsdOptions | None
         FormatError: more than a PSD can hold.
     """
     options = options or PsdOptions()
-    if count_psd_layers(document) > MAX_LAYERS:
+    if count_psd_layers(document, options) > MAX_LAYERS:
         raise FormatError(f"A PSD holds at most {MAX_LAYERS} layers. Merge some of them first.")
     depth = options.depth or (16 if is_deep(document) else 8)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        stacks = _Stacks(document, depth, options.big, pool)
+        stacks = _Stacks(document, depth, options, pool)
         stacks.add_all()
 
         def resources(checksum: int) -> Mapping[int, Resource]:
             found: dict[int, Resource] = {**document_resources(document)}
-            found[_XMP_RESOURCE] = xmp_packet(document)
+            found[_XMP_RESOURCE] = xmp_packet(document, recipe=options.recipe)
             if options.whole:
                 found[RESOURCE] = partial(write_embedded, document, stacks.links, checksum, pool)
             return found
 
-        stacks.writer.write(file, stacks.merged(), resources, document_blocks(document))
+        stacks.writer.write(file, stacks.merged(), resources, stacks.document_blocks())
     if not options.big and file.tell() > PSD_BYTES:
         raise FormatError("A PSD takes at most 2 GB, and this one is larger. Export it as .psb.")
 
 
-def count_psd_layers(document: Document) -> int:
+def has_originals(document: Document, options: PsdOptions) -> bool:
+    """Whether the layers as placed are in a PSD: without an accepted picture they are all of it."""
+    return options.originals or accepted_raster(document) is None
+
+
+def count_psd_layers(document: Document, options: PsdOptions | None = None) -> int:
     """Layers and groups in a PSD of `document`."""
     originals = 1 + sum(1 for _ in document.walk())
     has_result, is_given_back = accepted_raster(document) is not None, has_harmonised(document)
-    count = originals + (1 if has_result or is_given_back else 0) + (2 if has_result else 0)
+    originals += 1 if has_result or is_given_back else 0
+    count = originals if has_originals(document, options or PsdOptions()) else 0
+    count += 2 if has_result else 0
     if is_given_back:
         count += 1 + sum(1 for stack in _harmonised(document) for _ in stack.walk())
     return count
@@ -115,10 +136,11 @@ def count_psd_layers(document: Document) -> int:
 class _Stacks:
     """Fills a writer with the groups Original, Harmonised and Result, as far as there are any."""
 
-    def __init__(self, document: Document, depth: int, big: bool, pool: Executor) -> None:
+    def __init__(self, document: Document, depth: int, options: PsdOptions, pool: Executor) -> None:
         self._document, self._depth, self._pool = document, depth, pool
-        self.writer = PsdWriter(document.size, pool, depth=depth, big=big)
-        self.links = Links()
+        self._editable_text, self._has_new_words = options.editable_text, False
+        self.writer = PsdWriter(document.size, pool, depth=depth, big=options.big)
+        self.links = Links(originals=has_originals(document, options))
         size, self._composition = document.size, None
         is_flat = accepted_raster(document) is not None
         if not is_flat and size.width * size.height <= _COMPOSED_PIXELS:
@@ -139,9 +161,10 @@ class _Stacks:
             self._add_drawn(layers)
             return
         through = BlendMode.PASS_THROUGH
-        self.writer.begin_group()
-        self._add_drawn(layers)
-        self.writer.end_group(Look(ORIGINAL_NAME, blend=through, visible=result is None))
+        if self.links.originals:
+            self.writer.begin_group()
+            self._add_drawn(layers)
+            self.writer.end_group(Look(ORIGINAL_NAME, blend=through, visible=result is None))
         if has_harmonised(document):
             self.writer.begin_group()
             self._add_layers(_harmonised(document), Affine(), are_own=False)
@@ -181,7 +204,7 @@ class _Stacks:
                 self._add_group(layer, outer, are_own)
             else:
                 self._add_layer(layer, outer, are_own, lay)
-            if are_own:
+            if are_own or not self.links.originals:
                 self.links.layers[self.writer.count - 1] = layer.id
 
     def _add_layer(self, layer: Layer, outer: Affine, is_own: bool, lay: Lay | None) -> None:
@@ -190,12 +213,31 @@ class _Stacks:
         box, mask = rendered.box, None
         if rendered.mask is not None:
             mask = PlacedMask(box, rendered.mask, layer.mask_enabled)
-        look = Look.of_layer(layer, layer_blocks(layer) if is_own else None)
+        look = Look.of_layer(layer, self._blocks(layer, outer) if is_own else None)
         record = self.writer.add_pixels(look, rendered.pixels, box.left, box.top, mask)
         if rendered.is_exact and layer.raster is not None:
             self._link(pixels_member(layer.raster.key), record, layer.raster.depth)
             if layer.mask is not None:
                 self._link(mask_member(layer.mask.key), record)
+
+    def _blocks(self, layer: Layer, outer: Affine) -> dict[str, bytes]:
+        """Foreign blocks that are still true, and where asked for those of text layers."""
+        blocks = layer_blocks(layer, outer)
+        if self._editable_text:
+            # psd-tools is slow to import
+            from collage_studio.formats.psd_text import is_only_moved, layer_type_block
+
+            if text := layer_type_block(layer, outer.after(layer.placement)):
+                blocks[TYPE_BLOCK] = text
+                self._has_new_words = self._has_new_words or not is_only_moved(text, layer)
+        return blocks
+
+    def document_blocks(self) -> dict[str, bytes]:
+        """Foreign blocks of the whole document; once, after all layers."""
+        blocks = document_blocks(self._document)
+        if self._has_new_words:
+            blocks.pop(ALL_TEXT_BLOCK, None)
+        return blocks
 
     def _add_group(self, layer: Layer, outer: Affine, is_own: bool) -> None:
         self.writer.begin_group()
@@ -205,7 +247,8 @@ class _Stacks:
         if layer.mask:
             box, values = render_mask(layer.mask, placement, self._document.size)
             mask = PlacedMask(box, values, layer.mask_enabled)
-        self.writer.end_group(Look.of_layer(layer, layer_blocks(layer) if is_own else None), mask)
+        blocks = layer_blocks(layer, outer) if is_own else None
+        self.writer.end_group(Look.of_layer(layer, blocks), mask)
 
 
 def _harmonised(document: Document) -> tuple[Layer, ...]:

@@ -34,11 +34,16 @@ _LINKS, _PLANES = "psd.json", "planes/"
 
 @dataclass(slots=True)
 class Links:
-    """Which layer record holds which bitmap (by its member's name), and which layer."""
+    """Which layer record holds which bitmap (by its member's name), and which layer.
+
+    `originals` = the layers' own pixels are in the file; else the document in it has no bitmaps
+    and only reminds of texts and noise.
+    """
 
     bitmaps: dict[str, int] = field(default_factory=dict[str, int])
     layers: dict[int, str] = field(default_factory=dict[int, str])
     checksum: int = 0
+    originals: bool = True
 
     def as_bytes(self, checksum: int) -> bytes:
         return json.dumps(
@@ -46,6 +51,7 @@ class Links:
                 "checksum": checksum,
                 "bitmaps": self.bitmaps,
                 "layers": {str(record): layer for record, layer in self.layers.items()},
+                **({} if self.originals else {"originals": False}),
             }
         ).encode()
 
@@ -59,18 +65,20 @@ def write_embedded(
         checksum: of the PSD's layers.
         pool: threads that pack the bitmaps.
     """
-    own = {
+    bitmaps = {
         name: bitmap
         for name, bitmap in bitmaps_of(document).items()
-        if isinstance(bitmap, Raster | Mask) and name not in links.bitmaps
+        if isinstance(bitmap, Raster | Mask)
     }
+    own = {name: bitmap for name, bitmap in bitmaps.items() if name not in links.bitmaps}
+    own = own if links.originals else {}
 
     def members() -> Iterator[tuple[str, bytes]]:
         yield _LINKS, links.as_bytes(checksum)
         for name, packed in zip(own, pool.map(pack_bitmap, own.values()), strict=True):
             yield _PLANES + name, packed
 
-    write_without(document, {*links.bitmaps, *own}, members(), file)
+    write_without(document, bitmaps.keys(), members(), file)
 
 
 def pack_bitmap(bitmap: Raster | Mask) -> bytes:
@@ -126,7 +134,7 @@ class Embedded:
         """
 
         def known(asset: Asset) -> Raster | Mask | None:
-            record = self.links.bitmaps.get(asset.member)
+            record = self.links.bitmaps.get(asset.member, None if self.links.originals else -1)
             if record is not None:
                 return bitmap(record, asset)
             name = _PLANES + asset.member
@@ -144,6 +152,7 @@ def _read_links(archive: Archive) -> Links:
             {str(name): int(record) for name, record in data["bitmaps"].items()},
             {int(record): str(layer) for record, layer in data["layers"].items()},
             int(data["checksum"]),
+            data.get("originals") is not False,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError("The document inside the PSD is damaged.") from error

@@ -51,6 +51,15 @@ _PARSING_FAILS = (
 )  # fmt: skip
 """What psd-tools raises on damaged files."""
 
+_CHANGED_ELSEWHERE = (
+    "It was changed in another program: layers are as they are there, texts and noise as "
+    "they were here; variations are left out."
+)
+_AS_EXPORTED = (
+    "It was exported without its original cutouts: layers have their harmonised pixels, texts and "
+    "noise are as they were; variations are left out."
+)
+
 logging.getLogger("psd_tools").setLevel(logging.CRITICAL)  # losses are told in our own words
 
 
@@ -146,9 +155,12 @@ class _Reader:
 
     def opened(self) -> Opened:
         embedded = self._embedded()
-        if embedded is not None and embedded.links.checksum == _checksum(self._path, self._header):
+        is_ours = embedded is not None and embedded.links.checksum == _checksum(
+            self._path, self._header
+        )
+        if embedded is not None and is_ours and embedded.links.originals:
             return embedded.document(self._own_bitmap)
-        document = self._converted(embedded)
+        document = self._converted(embedded, _AS_EXPORTED if is_ours else _CHANGED_ELSEWHERE)
         return Opened(document, losses=self._losses.sentences)
 
     def _embedded(self) -> Embedded | None:
@@ -184,7 +196,8 @@ class _Reader:
         size = asset.width, asset.height
         return unpack_plane(packed.data, int(packed.compression), *size, depth, version)
 
-    def _converted(self, embedded: Embedded | None) -> Document:
+    def _converted(self, embedded: Embedded | None, why: str) -> Document:
+        """The document of the layers in the file; `why` it is not the one that was embedded."""
         self._losses.say(self._colours.change)
         count = sum(1 for _ in self._psd.descendants())
         if count > MAX_LAYERS:
@@ -199,7 +212,10 @@ class _Reader:
         elif preview is not None:
             self._compare(document, preview)
         document = replace(document, unknown=self._kept())
-        return document if embedded is None else self._reminded(document, embedded, converter)
+        reminded = self._reminded(document, embedded, converter) if embedded else None
+        if reminded is not None:
+            self._losses.say(why)
+        return reminded or document
 
     def preview(self) -> npt.NDArray[Any] | None:
         """The stored flat picture, (h, w, 4) matted on white; None if it cannot be read."""
@@ -264,12 +280,14 @@ class _Reader:
                 left -= len(data)
         return {KEY: kept_of_document(blocks, resources)} if blocks or resources else {}
 
-    def _reminded(self, document: Document, embedded: Embedded, converter: Converter) -> Document:
-        """`document`, changed elsewhere since we wrote it, with our texts and noise put back."""
+    def _reminded(
+        self, document: Document, embedded: Embedded, converter: Converter
+    ) -> Document | None:
+        """`document` with our texts and noise put back; None if they are damaged."""
         try:
             ours = embedded.document(lambda _record, asset: _clear(asset)).document
         except FormatError:
-            return document
+            return None
         known = {layer.id: layer for layer in ours.walk()}
         links, used = embedded.links.layers, set[str]()
 
@@ -285,10 +303,6 @@ class _Reader:
             )  # fmt: skip
 
         layers = tuple(remind(layer) for layer in document.layers)
-        self._losses.say(
-            "It was changed in another program: layers are as they are there, texts and noise as "
-            "they were here; variations are left out."
-        )
         return replace(document, layers=layers, caption=ours.caption, settings=ours.settings)
 
 

@@ -15,18 +15,20 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
  xmlns:collage="https://collage-studio.invalid/ns/1.0/"
  xmp:CreatorTool="Collage Studio {version}">
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{caption}</rdf:li></rdf:Alt></dc:description>
-<collage:recipe>{recipe}</collage:recipe>
-</rdf:Description></rdf:RDF></x:xmpmeta>
+{made}</rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
+_MADE = """<dc:description><rdf:Alt>
+<rdf:li xml:lang="x-default">{caption}</rdf:li></rdf:Alt></dc:description>
+<collage:recipe>{recipe}</collage:recipe>
+"""
 
 
-def xmp_packet(document: Document) -> bytes:
-    """Caption and recipe as an XMP packet in UTF-8."""
+def xmp_packet(document: Document, *, recipe: bool = True) -> bytes:
+    """Caption and recipe as an XMP packet in UTF-8; the program's name alone without `recipe`."""
+    made = _made(document) if recipe else ""
+    return _XMP.format(version=__version__, made=made).encode()
+
+
+def _made(document: Document) -> str:
     caption, _ = document.written_caption()
-    text = _XMP.format(
-        version=__version__,
-        caption=escape(plain_text(caption)),
-        recipe=escape(recipe_json(document)),
-    )
-    return text.encode()
+    return _MADE.format(caption=escape(plain_text(caption)), recipe=escape(recipe_json(document)))

@@ -199,6 +199,18 @@ def test_export_takes_depth_and_background(source: Path, tmp_path: Path):
         main(["export", str(source), *flat, "red"])
 
 
+def test_export_takes_what_goes_along(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rendered, out = tmp_path / "run.collage", str(tmp_path / "out.psd")
+    assert main(["render", str(source), "-o", str(rendered), "--seeds", "5"]) == 0
+    assert main(["export", str(rendered), "-o", out, "--no-originals", "--no-recipe"]) == 0
+    assert "Original" not in [layer.name for layer in PSDImage.open(out)]
+    capsys.readouterr()
+    assert main(["export", str(source), "-o", out, "--editable-text"]) == 0
+    assert "No layer came from a text layer" in capsys.readouterr().err
+
+
 def test_what_a_foreign_psd_loses_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "grey.psd"
     PSDImage.frompil(Image.new("L", (8, 6), 90)).save(path)

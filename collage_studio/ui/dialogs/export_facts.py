@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collage_studio.document.harmonised import has_harmonised
 from collage_studio.document.model import Document
-from collage_studio.formats.export import EXPORT_FORMATS
+from collage_studio.formats.export import EXPORT_FORMATS, ExportOptions
 from collage_studio.formats.flat import exportable_layers
+from collage_studio.formats.picture import accepted_raster
+from collage_studio.formats.psd_kept import text_layers
 
 FORMAT_NAMES = {".psd": "PSD", ".png": "PNG", ".ora": "OpenRaster", ".collage": "Collage"}
 MORE, LAYERS, TURNS = "more", "layers", "turns.webp"
@@ -20,6 +21,10 @@ _MORE_NAMES = {
     ".gif": "Before and after, GIF",
 }
 KNOWN_SUFFIXES = (*FORMAT_NAMES, ".webp", ".jpg", ".avif", ".tif", ".psb", ".gif")
+LAYERED = (".psd", ".psb")
+FLAT = (".png", ".webp", ".jpg", ".avif", ".tif")
+WITH_RECIPE = (*LAYERED, *FLAT, ".ora")
+"""Kinds that hold the recipe if asked; a .collage always does."""
 
 Fact = tuple[str, str, str]
 
@@ -40,35 +45,58 @@ def suffix_of(kind: str) -> str:
     return {LAYERS: "", TURNS: ".webp"}.get(kind, kind)
 
 
-def facts(document: Document, suffix: str) -> tuple[Fact, ...]:
+def facts(
+    document: Document, suffix: str, options: ExportOptions | None = None
+) -> tuple[Fact, ...]:
     """(icon, what, detail) of each thing in a file of this kind."""
+    options = options or ExportOptions()
     accepted = document.accepted
     picture: Fact = (
         ("harmonise", "Harmonised picture", f"seed {accepted.recipe.seed}")
         if accepted
         else ("same", "Collage as placed", "nothing accepted yet")
     )
-    recipe: Fact = ("reroll", "Recipe", "texts, noise, caption")
+    recipe: tuple[Fact, ...] = ()
+    if suffix == ".collage" or (options.recipe and suffix in WITH_RECIPE):
+        what = "texts, noise, seeds" if accepted else "texts, noise, caption"
+        recipe = (("reroll", "Recipe", what),)
     if suffix in (".gif", TURNS):
         return ("same", "Collage as placed", "shown first"), picture
     if suffix == LAYERS:
         count = sum(1 for _ in exportable_layers(document))
         return (("group", counted(count, "PNG file"), "as each looks on the canvas"),)
-    if suffix in (".png", ".webp", ".jpg", ".avif", ".tif"):
-        return picture, recipe
+    if suffix in FLAT:
+        return picture, *recipe
+    if suffix in LAYERED:
+        return *_psd_facts(document, options), *recipe
+    lines = [*_layer_facts(document)]
+    if accepted is not None:
+        lines.append(picture)
+    if suffix == ".collage" and document.variations:
+        lines.append(("compare", counted(len(document.variations), "variation"), "not accepted"))
+    return *lines, *recipe
+
+
+def _layer_facts(document: Document, *, has_masks: bool = True) -> tuple[Fact, ...]:
     layers = [layer for layer in document.walk() if not layer.is_group]
     groups = sum(1 for layer in document.walk() if layer.is_group)
     words = counted(len(layers), "layer") + (f", {counted(groups, 'group')}" if groups else "")
-    masks = sum(1 for layer in layers if layer.mask is not None)
-    lines: list[Fact] = [("group", words, "names, order, blend, opacity")]
-    if masks:
-        lines.append(("mask", counted(masks, "mask"), "soft edges kept"))
+    masks = sum(1 for layer in layers if layer.mask is not None) if has_masks else 0
+    all_layers: Fact = ("group", words, "names, order, blend, opacity")
+    return all_layers, *([("mask", counted(masks, "mask"), "soft edges kept")] if masks else [])
+
+
+def _psd_facts(document: Document, options: ExportOptions) -> tuple[Fact, ...]:
+    accepted = document.accepted if accepted_raster(document) is not None else None
+    has_own = options.originals or accepted is None
+    lines = [*_layer_facts(document, has_masks=has_own)]
     if accepted is not None:
-        lines.append(picture)
-    if suffix in (".psd", ".psb") and has_harmonised(document):
-        lines.append(("harmonise", "Harmonised layers", "a group beside the originals"))
-    if suffix == ".collage" and document.variations:
-        lines.append(("compare", counted(len(document.variations), "variation"), "not accepted"))
-    if suffix != ".ora":
-        lines.append(recipe)
+        seed = accepted.recipe.seed
+        lines.append(("harmonise", "Harmonised pixels", f"one set per layer, seed {seed}"))
+    if accepted is not None and has_own:
+        pictures = sum(1 for layer in document.walk() if layer.raster is not None)
+        lines.append(("eye-off", "Originals", f"{counted(pictures, 'picture')}, hidden group"))
+    texts = len(text_layers(document)) if options.editable_text and has_own else 0
+    if texts:
+        lines.append(("text", counted(texts, "text"), "editable, experimental"))
     return tuple(lines)

@@ -16,9 +16,12 @@ from collage_studio.app.editor import Editor
 from collage_studio.document.compositing import flatten
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document
+from collage_studio.formats.errors import FormatError, size_text
 from collage_studio.formats.export import ExportOptions
+from collage_studio.formats.export_size import estimated_bytes
 from collage_studio.formats.picture import is_deep
 from collage_studio.ui.background import Background
+from collage_studio.ui.dialogs.export_choices import ExportChoices
 from collage_studio.ui.dialogs.export_facts import (
     FORMAT_NAMES,
     KNOWN_SUFFIXES,
@@ -44,12 +47,13 @@ from collage_studio.ui.widgets.popover import Sheet
 from collage_studio.ui.widgets.segment import Choice, Segment
 from collage_studio.ui.widgets.thumbs import eight_bit, fresh_thumb
 
-WIDTH, HEIGHT = 800, 520
+WIDTH, HEIGHT = 800, 560
 _PICTURE_WIDTH = 328
 _DEEP = (".psd", ".psb", ".png", ".tif")
 _FACTORS = (("1", "Canvas"), ("2", "2 ×"), ("4", "4 ×"))
 _DEPTHS = (("0", "As the pictures have it"), ("8", "8 bit"), ("16", "16 bit"))
 _GROUNDS = (("white", "White"), ("black", "Black"), ("grey", "Grey"))
+_CHECKED = "Checked by reading it back."
 _GROUND_COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
 
@@ -83,10 +87,13 @@ class ExportSheet(Sheet):
         self._depth = ChoiceButton(_DEPTHS, caption="Depth", tooltip="Bits per channel")
         self._ground = ChoiceButton(_GROUNDS, caption="Behind", tooltip="Behind clear parts")
         self._factors = Segment([Choice(factor, name) for factor, name in _FACTORS])
+        self._choices = ExportChoices()
         self._name = QLineEdit()
         self._folder_line = Label("", "second", elide=True)
         self._trouble = Label("", "danger")
         self._size_line = Label("", "second")
+        self._foot_line = Label(_CHECKED, "second")
+        self._telling = 0
         self._export = Button("Export PSD", kind="primary")
         self._dialog: QFileDialog | None = None
         self._build()
@@ -135,6 +142,8 @@ class ExportSheet(Sheet):
             choice.setFixedHeight(32)
             right.addWidget(choice)
         self._more.chosen.connect(self._show_format)
+        for choice in (self._depth, self._ground):
+            listen(choice.chosen, lambda _value: self._tell_bytes())
         right.addSpacing(12)
         right.addWidget(Label("File", "label"))
         row = QHBoxLayout()
@@ -158,10 +167,13 @@ class ExportSheet(Sheet):
         row.setSpacing(12)
         self._factors.setFixedHeight(32)
         self._factors.setAccessibleName("Size")
-        listen(self._factors.chosen, lambda _factor: self._show_size())
+        listen(self._factors.chosen, lambda _factor: self._on_factor())
         row.addWidget(self._factors)
         row.addWidget(self._size_line, 1)
         right.addLayout(row)
+        right.addSpacing(12)
+        self._choices.changed.connect(self._show_facts)
+        right.addWidget(self._choices)
         right.addStretch(1)
         return right
 
@@ -169,7 +181,7 @@ class ExportSheet(Sheet):
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 12, 24, 12)
         foot.setSpacing(8)
-        foot.addWidget(Label("Checked by reading it back.", "second"))
+        foot.addWidget(self._foot_line)
         foot.addStretch(1)
         cancel = Button("Cancel")
         on_click(cancel, self.close_sheet)
@@ -208,6 +220,9 @@ class ExportSheet(Sheet):
             before_after=self._kind() == TURNS,
             each_layer=self._kind() == LAYERS,
             factor=self._factor(),
+            originals=self._choices.originals,
+            recipe=self._choices.recipe,
+            editable_text=self._choices.editable_text,
         )
 
     def _kind(self) -> str:
@@ -223,6 +238,23 @@ class ExportSheet(Sheet):
         width, height = document.size.width * factor, document.size.height * factor
         self._size_line.show_text(f"{width} × {height} px, {depth} sources, sRGB")
 
+    def _on_factor(self) -> None:
+        self._show_size()
+        self._tell_bytes()
+
+    def _tell_bytes(self) -> None:
+        """Say in the foot how large the file will be, as soon as that is known."""
+        self._telling += 1
+        telling, document = self._telling, self._editor.document
+        suffix, options = suffix_of(self._kind()), self.options()
+        self._foot_line.show_text(_CHECKED)
+
+        def show(count: int | None) -> None:
+            if count is not None and telling == self._telling:
+                self._foot_line.show_text(f"About {size_text(count)}. {_CHECKED}")
+
+        self._background.submit(lambda: _estimate(document, suffix, options), show)
+
     def _show_format(self, kind: str) -> None:
         suffix = suffix_of(kind)
         self._more.setVisible(self._formats.value == MORE)
@@ -236,13 +268,18 @@ class ExportSheet(Sheet):
         self._show_button()
         self._folder_line.show_text(str(self._folder))
         self._show_trouble("")
+        self._choices.show_for(self._editor.document, suffix if kind != TURNS else kind)
+        self._show_facts()
+
+    def _show_facts(self) -> None:
         while (item := self._facts.takeAt(0)) is not None:
             old = item.widget()
             if old is not None:
                 old.hide()
                 old.deleteLater()
-        for icon_name, bold, quiet in facts(self._editor.document, kind):
+        for icon_name, bold, quiet in facts(self._editor.document, self._kind(), self.options()):
             self._facts.addWidget(FactLine(icon_name, bold, quiet))
+        self._tell_bytes()
 
     def _draw_picture(self, document: Document) -> None:
         height = round(_PICTURE_WIDTH * document.size.height / document.size.width)
@@ -315,11 +352,19 @@ def _small_picture(document: Document, width: float) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(flatten(document, size=small))
 
 
+def _estimate(document: Document, suffix: str, options: ExportOptions) -> int | None:
+    try:
+        return estimated_bytes(document, suffix, options)
+    except FormatError:  # the export itself will tell
+        return None
+
+
 class FactLine(QWidget):
     """Icon, what, and its quiet detail at the right."""
 
     def __init__(self, icon_name: str, bold: str, quiet: str) -> None:
         super().__init__()
+        self.what = bold
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
