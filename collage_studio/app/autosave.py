@@ -1,4 +1,4 @@
-"""Writes unsaved work aside from time to time and finds it again after a crash.
+"""Writes unsaved work and the queue aside from time to time and finds both again after a crash.
 
 There is no timer here: the caller asks `due` and calls `write`.
 """
@@ -12,12 +12,14 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from collage_studio.app.editor import Editor
+from collage_studio.app.kept_queue import KeptJob, read_jobs, remove_jobs, same_jobs, write_jobs
 from collage_studio.app.settings import config_dir, write_text_atomically
 from collage_studio.document.model import Document
 from collage_studio.formats.collage_file import load_collage, save_collage
@@ -53,13 +55,21 @@ class Autosave:
     """One session's safety copy. A lock that the system drops at a crash marks it as in use."""
 
     def __init__(
-        self, editor: Editor, folder: Path | None = None, *, interval_seconds: float = 60.0
+        self,
+        editor: Editor,
+        folder: Path | None = None,
+        *,
+        interval_seconds: float = 60.0,
+        jobs: Callable[[], tuple[KeptJob, ...]] = tuple,
     ) -> None:
+        """Args: jobs: gives those that are not over; with any, saved work is written aside too."""
         self._editor = editor
+        self._jobs = jobs
         self._folder = folder or recovery_dir()
         self._interval = interval_seconds
         self._key = uuid.uuid4().hex[:12]
         self._written: Document | None = None
+        self._kept: tuple[KeptJob, ...] = ()
         self._last = time.monotonic()
         self._lock: IO[bytes] | None = None
         self._writer: threading.Thread | None = None
@@ -73,10 +83,16 @@ class Autosave:
     def interval_seconds(self, seconds: float) -> None:
         self._interval = seconds
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether something would be lost if the program ended now: edits, or jobs."""
+        return self._editor.is_modified or bool(self._jobs())
+
     def due(self, now: float | None = None) -> bool:
-        """Whether unsaved edits have waited long enough; `now` in time.monotonic seconds."""
-        document = self._editor.document
-        if not self._editor.is_modified or document is self._written or self._is_writing:
+        """Whether edits or jobs have waited long enough; `now` in time.monotonic seconds."""
+        if not self.is_needed or self._is_writing:
+            return False
+        if self._editor.document is self._written and same_jobs(self._jobs(), self._kept):
             return False
         return (time.monotonic() if now is None else now) - self._last >= self._interval
 
@@ -85,46 +101,46 @@ class Autosave:
         return self._writer is not None and self._writer.is_alive()
 
     def write_soon(self, path: Path | None = None) -> None:
-        """Write the document as it is now in a thread of its own; documents never change."""
+        """Write what is there now in a thread of its own; documents and jobs never change."""
         if not self._is_writing:
             self._last = time.monotonic()
-            self._writer = threading.Thread(
-                target=self._write, args=(self._editor.document, path), name="autosave"
-            )
+            now = self._editor.document, self._jobs(), path
+            self._writer = threading.Thread(target=self._write, args=now, name="autosave")
             self._writer.start()
 
     def write(self, path: Path | None = None) -> bool:
         """Write the document aside; `path` is the file it belongs to. False if that failed."""
         self._finish_writing()
         self._last = time.monotonic()
-        return self._write(self._editor.document, path)
+        return self._write(self._editor.document, self._jobs(), path)
 
     def _finish_writing(self) -> None:
         if self._writer is not None:
             self._writer.join()
             self._writer = None
 
-    def _write(self, document: Document, path: Path | None) -> bool:
+    def _write(self, document: Document, jobs: tuple[KeptJob, ...], path: Path | None) -> bool:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._hold_lock()
             save_collage(document, self._file(self._key, ".collage"))
+            write_jobs(jobs, document, self._folder, self._key)
             note = {"path": str(path) if path else "", "when": time.time()}
             write_text_atomically(self._file(self._key, ".json"), json.dumps(note))
         except (OSError, FormatError):
             return False
-        self._written = document
+        self._written, self._kept = document, jobs
         return True
 
     def clear(self) -> None:
         """The work was saved or given up: remove the safety copy."""
         self._finish_writing()
-        self._written = None
+        self._written, self._kept = None, ()
         self._remove(self._key)
 
     def drop_if_saved(self) -> None:
         """Remove the safety copy of work that lies in its file by now."""
-        if self._written is not None and not self._editor.is_modified and not self._is_writing:
+        if self._written is not None and not self.is_needed and not self._is_writing:
             self.clear()
 
     def leave(self) -> None:
@@ -151,6 +167,10 @@ class Autosave:
                     found.append(recovered)
         return tuple(sorted(found, key=lambda item: item.when, reverse=True))
 
+    def jobs_of(self, recovered: Recovered) -> tuple[KeptJob, ...]:
+        """The jobs that the session left, as far as they can be read."""
+        return read_jobs(recovered.opened.document, self._folder, recovered.folder_key)
+
     def forget(self, recovered: Recovered) -> None:
         """Remove recovered work: it was taken over or refused."""
         self._remove(recovered.folder_key)
@@ -163,6 +183,7 @@ class Autosave:
         for suffix in (".collage", ".json"):
             with contextlib.suppress(OSError):
                 self._file(key, suffix).unlink(missing_ok=True)
+        remove_jobs(self._folder, key)
 
     def _read(self, file: Path) -> Recovered | None:
         try:

@@ -80,6 +80,14 @@ def smaller(settings: RunSettings, document: Document) -> RunSettings:
     return replace(settings, resolution=max(_RESOLUTION_GRID, target))
 
 
+def measured_by(request: Request, encoder: str) -> Request:
+    """The request with the image encoder that compares identities; empty = none."""
+    if not isinstance(request, PictureRequest):
+        return request
+    extras = replace(request.settings.extras, identity_model=encoder)
+    return replace(request, settings=replace(request.settings, extras=extras))
+
+
 def title_of(request: Request) -> str:
     """What the queue calls this run."""
     if isinstance(request, FetchRequest):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
+from collage_studio.app import run_notices
 from collage_studio.app.changed import changed_request, reason_against_changed
 from collage_studio.app.editor import Editor
 from collage_studio.app.filling import NOTHING, Fillings, fill_request, reason_against_filling
+from collage_studio.app.kept_queue import KeptJob, unfinished
 from collage_studio.app.learning import Lessons, again, go_on_request
 from collage_studio.app.looks import learn_request, reason_against_learning
 from collage_studio.app.matrix import mix_request, reason_against_taking
@@ -16,6 +18,7 @@ from collage_studio.app.notices import Notice
 from collage_studio.app.requests import (
     harmonise_request,
     has_something_to_run,
+    measured_by,
     new_seeds,
     next_run,
     reroll_request,
@@ -23,6 +26,7 @@ from collage_studio.app.requests import (
     title_of,
     variation_of,
 )
+from collage_studio.app.runner import Runner, run_now
 from collage_studio.app.settings import Preferences
 from collage_studio.document.announcer import Announcer
 from collage_studio.document.edits import accept_variation, add_variations, drop_variation
@@ -48,22 +52,6 @@ from collage_studio.engine.api import (
     Started,
 )
 from collage_studio.jobs.board import Job, JobBoard, JobState
-
-_BUTTONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "retry": (("Run again", "harmonise.retry"),),
-    "retry_smaller": (("Retry smaller", "harmonise.retry_smaller"),),
-    "fetch_model": (("Download", "harmonise.fetch_model"), ("Use Starter", "harmonise.starter")),
-    "choose_model": (("Find file", "harmonise.choose_model"), ("Use Starter", "harmonise.starter")),
-}
-
-
-Submit = Callable[[Callable[[], Any], Callable[[Any], None]], None]
-"""Does some work beside the main thread, then hands what it returned to the second function."""
-
-
-def at_once(work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-    """A `Submit` that does the work here and now."""
-    then(work())
 
 
 class EnginePort(Protocol):
@@ -139,7 +127,7 @@ class RunController:
         return self._queue(reroll_request(document, there, self._seeds(seeds), start=start))
 
     def harmonise_changed(
-        self, seeds: Sequence[int] | None = None, submit: Submit = at_once
+        self, seeds: Sequence[int] | None = None, submit: Runner = run_now
     ) -> None:
         """Queue new pixels for what changed since the accepted picture, and for nothing else."""
         document = self._editor.document
@@ -155,7 +143,7 @@ class RunController:
         source: Variation,
         base: Variation,
         seed: int | None = None,
-        submit: Submit = at_once,
+        submit: Runner = run_now,
     ) -> None:
         """Queue joining these layers of `source` with the rest of `base`."""
         document = self._editor.document
@@ -170,7 +158,7 @@ class RunController:
         self,
         layer_ids: Sequence[str] = (),
         before: Document | None = None,
-        submit: Submit = at_once,
+        submit: Runner = run_now,
     ) -> None:
         """Queue painting what these layers hide, or what any layer hides if none are named.
 
@@ -195,7 +183,7 @@ class RunController:
         for method in methods:
             settings = replace(document.settings, method=method)
             jobs.append(self._queue(harmonise_request(document, seeds, settings), run=run))
-            run = self._run_of(jobs[0])
+            run = self._run_of(jobs[0].id)
         return jobs
 
     def learn(self, layer_ids: Sequence[str], learning: LearnSettings | None = None) -> Job | None:
@@ -233,10 +221,10 @@ class RunController:
         used = [
             other.seeds
             for other in self._board.jobs
-            if self._runs.get(other.id) == self._run_of(job)
+            if self._runs.get(other.id) == self._run_of(job.id)
         ]
         seeds = new_seeds(self._preferences(), [seed for seeds in used for seed in seeds])
-        return self._queue(replace(job.request, seeds=seeds), run=self._run_of(job))
+        return self._queue(replace(job.request, seeds=seeds), run=self._run_of(job.id))
 
     def cancel(self, job_id: str = "") -> None:
         """Stop a job within a step; without an id the running one, else the first that waits."""
@@ -270,6 +258,19 @@ class RunController:
         """Take a variation off the strip."""
         self._editor.apply(lambda d: drop_variation(d, variation_id), "Delete variation")
 
+    @property
+    def unfinished(self) -> tuple[KeptJob, ...]:
+        """What would be lost if the program ended now."""
+        return unfinished(self._board, self._run_of)
+
+    def put_back(self, jobs: Sequence[KeptJob]) -> None:
+        """Queue what an earlier session left; nothing runs before the person says so."""
+        self._board.paused = self._board.paused or bool(jobs)
+        for kept in jobs:
+            self._runs[self._board.add(kept.request, kept.title).id] = kept.run
+        if jobs:
+            self.notice.announce(run_notices.paused(len(self._board.waiting), is_kept=True))
+
     def set_paused(self, paused: bool) -> None:
         """Hold the queue back after the running job, or let it go on."""
         self._board.paused = paused
@@ -280,6 +281,7 @@ class RunController:
         self._opened += 1
         running = self._board.running
         self._board.clear()
+        self._board.paused = False
         self.previews.clear()
         self._runs.clear()
         self._lessons.forget()
@@ -316,7 +318,7 @@ class RunController:
                 for warning in warnings:
                     self.notice.announce(Notice(warning, "warn", key=warning))
             case Failed():
-                self._report(job, event)
+                self.notice.announce(run_notices.failed(job_id, event))
             case _:
                 pass
         job = self._board.find(job_id)
@@ -326,7 +328,7 @@ class RunController:
                 self.fetched.announce(job.request.model)
 
     def _prepare(
-        self, submit: Submit, make: Callable[[], Request | None], otherwise: str = ""
+        self, submit: Runner, make: Callable[[], Request | None], otherwise: str = ""
     ) -> None:
         """Queue the request that `make` works out, unless another document was opened meanwhile.
 
@@ -346,9 +348,12 @@ class RunController:
         submit(make, arrived)
 
     def _queue(self, request: Request, run: int = 0) -> Job:
+        request = measured_by(request, self._preferences().identity_model)
         job = self._board.add(request, title_of(request))
         self._runs[job.id] = run or next_run(self._editor.document, self._runs.values())
         self.dispatch()
+        if self._board.paused:
+            self.notice.announce(run_notices.paused(len(self._board.waiting)))
         return self._board.find(job.id) or job
 
     def _take_picture(self, job: Job, event: Produced) -> None:
@@ -359,22 +364,13 @@ class RunController:
             return
         if not isinstance(job.request, PictureRequest):
             return
-        variation = variation_of(event, self._run_of(job), job.request)
+        variation = variation_of(event, self._run_of(job.id), job.request)
         self._editor.apply(
             lambda document: add_variations(document, [variation]),
             "Add variations",
             merge=f"run-{job.id}",
         )
         self.produced.announce(variation)
-
-    def _report(self, job: Job, event: Failed) -> None:
-        buttons = tuple(
-            (label, f"{action}:{job.id}" if "retry" in action else action)
-            for label, action in _BUTTONS.get(event.remedy, ())
-        )
-        self.notice.announce(
-            Notice(event.message, "danger", buttons, key=f"job-{job.id}", details=event.details)
-        )
 
     def _end(self, job_id: str) -> None:
         for key in [key for key in self.previews if key[0] == job_id]:
@@ -392,15 +388,13 @@ class RunController:
         return max(made, key=lambda job: job.created, default=None)
 
     def _last_failed(self) -> Job | None:
-        failed = [job for job in self._board.jobs if job.state is JobState.FAILED]
-        return failed[-1] if failed else None
+        return next((job for job in self._board.jobs[::-1] if job.state is JobState.FAILED), None)
 
     def _current(self) -> Job | None:
         return self._board.running or next(iter(self._board.waiting), None)
 
-    def _run_of(self, job: Job) -> int:
-        return self._runs.get(job.id, 1)
+    def _run_of(self, job_id: str) -> int:
+        return self._runs.get(job_id, 1)
 
     def _tell(self, text: str, action: str = "") -> None:
-        buttons = (("Add picture", action),) if action else ()
-        self.notice.announce(Notice(text, "info", buttons, key="runs"))
+        self.notice.announce(run_notices.told(text, action))

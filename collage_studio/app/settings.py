@@ -50,6 +50,8 @@ class Preferences:
         models: paths or hub ids of models the user added.
         hub_agreed: hub ids that the user agreed to download.
         control_models, loras, reference_models: paths of further files the user added.
+        identity_model: folder or .onnx file of the image encoder that measures how much of what
+            layers are a run has kept; empty = none chosen.
         segmenter: the encoder's and the decoder's file of Pick by clicks; empty = none chosen.
         hints_seen: keys of one-time hints that were used or closed.
         window: geometry and folds, opaque to all but the window.
@@ -72,6 +74,7 @@ class Preferences:
     loras: tuple[str, ...] = ()
     reference_models: tuple[str, ...] = ()
     segmenter: tuple[str, ...] = ()
+    identity_model: str = ""
     hints_seen: tuple[str, ...] = ()
     window: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -1,4 +1,4 @@
-"""Options of render and reroll for ControlNets, LoRAs, IP-Adapters, CLIP and SAM."""
+"""Options of render and reroll for ControlNets, LoRAs, IP-Adapters, and models that measure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collage_studio.document.extras import STARTER_CONTROL, ControlKind, LoraUse, RunExtras
 
-_PATHS = ("control_model", "reference_model", "clip_model", "sam_model")
+_PATHS = ("control_model", "reference_model", "clip_model", "sam_model", "identity_model")
 _OPTIONS = (*_PATHS, "control_kind")
 
 
@@ -43,6 +43,12 @@ def add_extras_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="FOLDER",
             help=f"{name.upper()}: says in the recipe how well layers {what}",
         )
+    parser.add_argument(
+        "--identity-model",
+        metavar="PATH",
+        help="image encoder, a folder or an .onnx file: says how much of each layer's identity "
+        "was kept",
+    )
 
 
 def parse_lora(text: str) -> LoraUse:

@@ -16,6 +16,7 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import accept_variation
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document, Layer, Raster, Variation
+from collage_studio.document.quality import quality_of
 from collage_studio.formats.atomic import replacing
 from collage_studio.formats.export import export_document
 from collage_studio.formats.picture import to_8_bit
@@ -28,6 +29,7 @@ class _Written:
     layer: Layer
     path: Path
     change: LayerChange | None
+    identity: float | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +90,7 @@ def _write_layers(document: Document, folder: Path) -> Iterator[_Written]:
         _write(path, encode_png(picture.pixels))
         mask = masks.get(layer.id)
         change = None if mask is None else layer_change(before, after, mask)
-        yield _Written(layer, path, change)
+        yield _Written(layer, path, change, quality_of(accepted.recipe, layer.id).identity)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -114,7 +116,8 @@ def _file_name(name: str, taken: set[str]) -> str:
 
 def _facts(item: _Written) -> dict[str, object]:
     change = asdict(item.change) if item.change else {}
-    return {"id": item.layer.id, "name": item.layer.name, **change}
+    identity = {} if item.identity is None else {"identity": item.identity}
+    return {"id": item.layer.id, "name": item.layer.name, **change, **identity}
 
 
 def _sentence(item: _Written) -> str:
@@ -123,4 +126,5 @@ def _sentence(item: _Written) -> str:
     if item.change.is_untouched:
         return f"{item.path.name}: provably untouched."
     figures = f"Delta E {item.change.colour:.1f}, structure kept {item.change.structure:.2f}"
-    return f"{item.path.name}: {figures}."
+    kept = "" if item.identity is None else f", identity kept {item.identity:.2f}"
+    return f"{item.path.name}: {figures}{kept}."

@@ -97,6 +97,8 @@ class RunExtras:
         loras: LoRAs for the whole picture.
         clip_model: folder of a CLIP model that says how well layers match their texts.
         sam_model: folder of a SAM model that says how well they fit their boxes.
+        identity_model: folder or .onnx file of an image encoder that says how much of what layers
+            are was kept; the window takes it from the preferences.
     """
 
     control_model: str = ""
@@ -105,6 +107,7 @@ class RunExtras:
     loras: tuple[LoraUse, ...] = ()
     clip_model: str = ""
     sam_model: str = ""
+    identity_model: str = ""
 
 
 class Feature(StrEnum):

@@ -2,6 +2,7 @@
 
 An engine that can measure it writes `quality` into the recipe's entry of a layer: `text`, how well
 the layer's box shows its text, and `box`, how well what is seen fills the box; both 0..1, 1 = well.
+`identity` is the cosine of the layer's embeddings before and after, 1 = it is what it was.
 """
 
 from __future__ import annotations
@@ -19,10 +20,16 @@ GOOD = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LayerQuality:
-    """What was measured of one layer, each 0..1; None where it was not."""
+    """What was measured of one layer; None where it was not.
+
+    Args:
+        text, box: 0..1.
+        identity: -1..1; no part of how well the layer does, as a re-roll may be meant to change it.
+    """
 
     text: float | None = None
     box: float | None = None
+    identity: float | None = None
 
     @property
     def overall(self) -> float | None:
@@ -55,7 +62,8 @@ def quality_of(recipe: Recipe, layer_id: str) -> LayerQuality:
         found = entry.get("quality")
         if entry.get("id") == layer_id and isinstance(found, Mapping):
             told = cast(Mapping[str, Any], found)
-            return LayerQuality(_share(told.get("text")), _share(told.get("box")))
+            text, box = _share(told.get("text")), _share(told.get("box"))
+            return LayerQuality(text, box, _share(told.get("identity"), -1.0))
     return LayerQuality()
 
 
@@ -75,7 +83,7 @@ def best_first(variations: Sequence[Variation]) -> list[Variation]:
     return [variations[place] for place in order]
 
 
-def _share(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _share(value: Any, least: float = 0.0) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return None
-    return min(1.0, max(0.0, float(value)))
+    return min(1.0, max(least, float(value)))

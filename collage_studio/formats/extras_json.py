@@ -10,6 +10,9 @@ from collage_studio.document.model import Raster
 from collage_studio.formats.fields import BadData, Fields
 
 _MOST_LORAS = 64
+_NAMES = (
+    "control_model", "control_kind", "reference_model", "clip_model", "sam_model", "identity_model",
+)  # fmt: skip
 
 
 def layer_extras_data(extras: LayerExtras) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def layer_extras_data(extras: LayerExtras) -> dict[str, Any]:
 def run_extras_data(extras: RunExtras) -> dict[str, Any]:
     """What differs from the defaults."""
     plain, data = RunExtras(), dict[str, Any]()
-    for name in ("control_model", "control_kind", "reference_model", "clip_model", "sam_model"):
+    for name in _NAMES:
         if getattr(extras, name) != getattr(plain, name):
             data[name] = str(getattr(extras, name))
     if extras.loras:
@@ -67,6 +70,7 @@ def read_run_extras(source: Fields | None) -> RunExtras:
         loras=_read_loras(source),
         clip_model=source.text("clip_model"),
         sam_model=source.text("sam_model"),
+        identity_model=source.text("identity_model"),
     )
 
 

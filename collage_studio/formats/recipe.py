@@ -8,10 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from collage_studio import __version__
-from collage_studio.document.change import layer_change
+from collage_studio.document.change import LayerChange, layer_change
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document, Layer
+from collage_studio.document.quality import quality_of
 from collage_studio.formats.collage_json import recipe_data
 from collage_studio.formats.picture import accepted_pixels
 
@@ -57,8 +58,9 @@ def document_recipe(document: Document) -> dict[str, Any]:
 def layer_changes(document: Document) -> list[dict[str, Any]]:
     """How much the accepted picture changed each visible layer: name, delta_e, ssim, changed_px.
 
-    `changed_px` 0 = provably untouched. Empty without an accepted picture, and where a layer lies
-    or looks otherwise than its run saw it: there is nothing left to compare with.
+    `changed_px` 0 = provably untouched; `identity` where its run measured it. Empty without an
+    accepted picture, and where a layer lies or looks otherwise than its run saw it: there is
+    nothing left to compare with.
     """
     accepted = accepted_pixels(document)
     if accepted is None or not _lies_as_run(document):
@@ -77,9 +79,17 @@ def layer_changes(document: Document) -> list[dict[str, Any]]:
                     "delta_e": round(change.colour, 3),
                     "ssim": round(change.structure, 4),
                     "changed_px": change.changed_px,
+                    **_identity(document, layer, change),
                 }
             )
     return found
+
+
+def _identity(document: Document, layer: Layer, change: LayerChange) -> dict[str, float]:
+    found = quality_of(document.accepted.recipe, layer.id).identity if document.accepted else None
+    if found is None:
+        return {}
+    return {"identity": 1.0 if change.is_untouched else round(found, 4)}
 
 
 def _lies_as_run(document: Document) -> bool:

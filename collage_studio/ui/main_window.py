@@ -358,7 +358,7 @@ class MainWindow(QMainWindow):
         self._patience.stop()
         self._keep_geometry()
         self.hide()
-        if session.editor.is_modified:
+        if session.autosave.is_needed:
             session.autosave.write(session.files.path)
             session.autosave.leave()
         else:

@@ -84,6 +84,7 @@ class Program:
             return False
         newest = found[0]
         self.session.files.restore(newest.opened.document, newest.path)
+        self.session.runs.put_back(self.session.autosave.jobs_of(newest))
         self.session.autosave.write(newest.path)
         self.session.autosave.forget(newest)
         table = self.window.table

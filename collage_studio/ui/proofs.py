@@ -70,8 +70,10 @@ class Change:
         if self.is_same:
             return f"Provably untouched: not one of its {self.own:,} own pixels differs."
         kept = f"structure kept {1 - self.form:.2f}"
+        identity = self.quality.identity
+        kept += "" if identity is None else f", identity kept {identity:.2f}"
         said = f"Changed {self.amount} of 100: colour {self.colour:.1f} ΔE 2000, {kept}."
-        return f"{self.quality.sentence} {said}".strip()
+        return f"{self.quality.sentence}\n{said}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from collage_studio.app.changed import reason_against_changed
 from collage_studio.app.filling import FillOffer
 from collage_studio.app.models import STARTER
-from collage_studio.app.runs import Submit
+from collage_studio.app.runner import Runner
 from collage_studio.document.extending import SIDES, extended, extension_px
 from collage_studio.document.model import Variation
 from collage_studio.document.recipe import Start
@@ -22,7 +22,7 @@ class RunCommands:
     """Binds what starts, stops and chooses among runs."""
 
     def __init__(
-        self, session: Session, view: RunView, used: Callable[[], None], submit: Submit
+        self, session: Session, view: RunView, used: Callable[[], None], submit: Runner
     ) -> None:
         """Args:
         used: called when the person has harmonised, to put the first hint away.
@@ -54,6 +54,7 @@ class RunCommands:
         table.bind("harmonise.accept", self._view.accept)
         table.bind("harmonise.drop", self._view.drop)
         table.bind("harmonise.restart_engine", self._session.engine.restart)
+        table.bind_command("harmonise.go_on", lambda _argument: runs.set_paused(False))
         table.bind_command("harmonise.retry", runs.retry)
         table.bind_command(
             "harmonise.retry_smaller", lambda job_id: runs.retry(job_id, smaller_size=True)

@@ -48,6 +48,10 @@ class Session:
             runs,
             Files(editor, store, writer.submit),
             ModelLibrary(store),
-            Autosave(editor, interval_seconds=store.current.autosave_seconds),
+            Autosave(
+                editor,
+                interval_seconds=store.current.autosave_seconds,
+                jobs=lambda: runs.unfinished,
+            ),
             writer,
         )

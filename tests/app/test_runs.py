@@ -186,6 +186,19 @@ def test_one_job_is_sent_at_a_time_and_the_next_follows(desk: Desk):
     assert [variation.run for variation in desk.editor.document.variations] == [1, 2]
 
 
+def test_runs_compare_identities_with_the_encoder_of_the_preferences(desk: Desk):
+    desk.preferences = Preferences(identity_model="/models/dino")
+    job = desk.runs.harmonise([1])
+    assert job is not None
+    assert job.request.settings.extras.identity_model == "/models/dino"
+    assert desk.editor.document.settings.extras.identity_model == ""
+    desk.deliver()
+    desk.preferences = Preferences()
+    again = desk.runs.more_seeds()
+    assert again is not None
+    assert again.request.settings.extras.identity_model == ""
+
+
 def test_a_paused_queue_waits(desk: Desk):
     desk.runs.set_paused(True)
     desk.runs.harmonise([1])

@@ -30,6 +30,8 @@ def test_options_change_what_they_name():
     reference = str(Path("ip.safetensors").absolute())
     assert after == RunExtras("/a", ControlKind.DEPTH, reference, loras)
     assert chosen_extras(parsed("--control-model", ""), before).control_model == ""
+    encoder = chosen_extras(parsed("--identity-model", "dino"), before).identity_model
+    assert encoder == str(Path("dino").absolute())
     bundled = chosen_extras(parsed("--control-model", STARTER_CONTROL), before)
     assert bundled.control_model == STARTER_CONTROL
 

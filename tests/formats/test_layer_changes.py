@@ -24,14 +24,19 @@ def test_exports_tell_how_much_each_layer_was_changed(tmp_path):
     rgb = composite_picture(document)[..., :3].copy()
     tent = visible_masks(document)["id-1"] > 0
     rgb[tent] = 255 - rgb[tent]
-    told = describe_layers(document)
+    told = tuple(
+        {**entry, "quality": {"identity": 0.91234}} if entry["name"] != "Background" else entry
+        for entry in describe_layers(document)
+    )
     recipe = Recipe("harmonise", 7, RunSettings(), "", layers=told)
     document = replace(document, accepted=Variation("v", 1, Raster.from_rgb(rgb), recipe))
     write_png(document, tmp_path / "a.png")
     changes = {item["name"]: item for item in read_recipe(tmp_path / "a.png")["changes"]}
     assert changes["Dog"] == {
-        "id": "id-2", "name": "Dog", "delta_e": 0.0, "ssim": 1.0, "changed_px": 0,
+        "id": "id-2", "name": "Dog", "delta_e": 0.0, "ssim": 1.0, "changed_px": 0, "identity": 1.0,
     }  # fmt: skip
+    assert changes["Tent"]["identity"] == 0.9123
+    assert "identity" not in changes["Background"]
     assert changes["Tent"]["changed_px"] == int(tent.sum())
     assert changes["Tent"]["delta_e"] > 5
     assert changes["Tent"]["ssim"] < 0.9

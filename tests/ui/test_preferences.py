@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow
@@ -71,6 +74,23 @@ def test_another_precision_is_kept_and_said_when_it_is_used(opened: OpenWindow) 
     assert opened.session.store.current.precision == "fp16"
     assert sheet._precision.value == "fp16"
     assert not sheet._restart.isHidden()
+
+
+def test_an_identity_model_is_an_encoder_or_none(opened: OpenWindow, tmp_path: Path) -> None:
+    sheet, store = _sheet(opened), opened.session.store
+    identity = sheet._identity
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["BertModel"]}))
+    identity.choose(tmp_path)
+    assert store.current.identity_model == ""
+    assert "holds no image encoder" in identity.trouble.text()
+    assert not identity.trouble.isHidden()
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": ["Dinov2Model"]}))
+    (tmp_path / "model.safetensors").touch()
+    identity.choose(tmp_path)
+    assert store.current.identity_model == str(tmp_path) == identity.choice.value
+    assert identity.trouble.isHidden()
+    identity.choice.chosen.emit("")
+    assert store.current.identity_model == "" == identity.choice.value
 
 
 def test_hints_and_recent_files_can_be_forgotten(qtbot: QtBot, opened: OpenWindow) -> None:

@@ -60,6 +60,22 @@ def test_a_greater_change_has_a_greater_number() -> None:
     assert 0 < amounts[0] < amounts[-1] <= 100
 
 
+def test_a_measured_identity_stands_beside_colour_and_structure() -> None:
+    document = camp()
+    rgb = composite_picture(document).copy()
+    rgb[10:50, :40] //= 2
+    plain = made(document, rgb)
+    layers = tuple(
+        {**entry, "quality": {"identity": 0.8714}} if entry["id"] != "left" else entry
+        for entry in plain.recipe.layers
+    )
+    measured = replace(plain, recipe=replace(plain.recipe, layers=layers))
+    assert "identity" not in proof_of(document, plain).changes["tent"].sentence
+    changes = proof_of(document, measured).changes
+    assert changes["tent"].sentence.endswith(", identity kept 0.87.")
+    assert "identity" not in changes["dog"].sentence, "Not one of its pixels differs."
+
+
 @pytest.mark.parametrize("spoiled", [0, 3])
 def test_a_reroll_is_counted_outside_its_own_noise_map(spoiled: int) -> None:
     document = camp()

@@ -85,7 +85,8 @@ class OpenWindow:
         return self.window.session
 
     def close(self) -> None:
-        """Close as a person does, everything saved."""
+        """Close as a person does, everything saved and nothing left in the queue."""
+        self.session.runs.board.clear()
         editor = self.session.editor
         editor.mark_saved(editor.document)
         self.window.close()

@@ -3,13 +3,14 @@
 With a CLIP and a SAM checkpoint that a person chose these are CropCLIP and SAMIoU; for the bundled
 model, whose pictures only the judge knows, they are the judge's probability and the place where it
 sees the object. Layers whose box is below 5 % or above 50 % of the canvas are not measured.
+With an image encoder each visible layer of any size has its identity compared as well.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from collage_studio.document.layouts import own_masks
 from collage_studio.document.model import Document
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import ModelUnavailable, Picture
+from collage_studio.engine.quality.identity import Encoder, IdentityMeter, open_encoder
 from collage_studio.engine.quality.judge import MARGIN, Judge, JudgeMissing, cut_square
 from collage_studio.engine.quality.region_metrics import CropClip, SamIou, box_iou, is_scored
 from collage_studio.engine.recent import Recent
@@ -51,6 +53,7 @@ class Critic:
     judge: Judge | None = None
     clip: CropClip | None = None
     sam: SamIou | None = None
+    identity: IdentityMeter | None = None
 
     def measure(self, picture: Picture) -> dict[str, dict[str, float]]:
         """What is known of each layer in a picture (H, W, 3) of the canvas's size, by id."""
@@ -70,6 +73,9 @@ class Critic:
         if self.judge is not None:
             for one in self.asked:
                 found[one.layer_id] |= _judged(self.judge, picture, one)
+        if self.identity is not None:
+            for layer_id, value in self.identity.measure(picture).items():
+                found.setdefault(layer_id, {})["identity"] = value
         return {layer_id: told for layer_id, told in found.items() if told}
 
 
@@ -80,9 +86,24 @@ class Critics:
     _judges: Recent[str, Judge] = field(default_factory=lambda: Recent[str, Judge](1))
     _clips: Recent[str, CropClip] = field(default_factory=lambda: Recent[str, CropClip](1))
     _sams: Recent[str, SamIou] = field(default_factory=lambda: Recent[str, SamIou](1))
+    _encoders: Recent[str, Encoder] = field(default_factory=lambda: Recent[str, Encoder](1))
 
     def of(self, document: Document, settings: RunSettings) -> tuple[Critic | None, str]:
         """Who looks at the pictures of a run, and why not if somebody cannot."""
+        critic, why_not = self._critic(document, settings)
+        if not settings.extras.identity_model:
+            return critic, why_not
+        try:
+            meter = self._identity(document, settings.extras.identity_model)
+        except ModelUnavailable as error:
+            return critic, f"{why_not} {error}".strip()
+        return replace(critic or Critic(()), identity=meter), why_not
+
+    def _identity(self, document: Document, path: str) -> IdentityMeter:
+        encoder = self._encoders.get(path, lambda: open_encoder(_folder(path)))
+        return IdentityMeter(encoder, document)
+
+    def _critic(self, document: Document, settings: RunSettings) -> tuple[Critic | None, str]:
         clip, sam = settings.extras.clip_model, settings.extras.sam_model
         is_judged = settings.model == "starter" and not (clip or sam)
         if not (clip or sam or is_judged):

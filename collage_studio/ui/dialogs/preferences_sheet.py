@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from collage_studio.app.settings import Preferences, PreferencesStore
+from collage_studio.ui.dialogs.identity_choice import IdentityChoice
 from collage_studio.ui.dialogs.segmenter_choice import SegmenterChoice
 from collage_studio.ui.widgets.basics import Button, Label, line, listen, on_click, tool_button
+from collage_studio.ui.widgets.check_line import CheckLine
 from collage_studio.ui.widgets.choice import ChoiceButton
 from collage_studio.ui.widgets.popover import Sheet
 from collage_studio.ui.widgets.segment import Choice, Segment
@@ -42,14 +44,15 @@ class PreferencesSheet(Sheet):
         self._store = store
         self._at_start = _computing(store.current)
         self._theme = Segment(_THEMES)
-        self._bar = QCheckBox("Bar under the selection")
-        self._snap = QCheckBox("Edges and centres catch")
+        self._bar = CheckLine("Bar under the selection")
+        self._snap = CheckLine("Edges and centres catch")
         self._autosave = ChoiceButton(_AUTOSAVES, tooltip="Recovery copy: Of unsaved work.")
         self._device = ChoiceButton(_DEVICES, tooltip="Runs on: What computes the pictures.")
         self._precision = ChoiceButton(
             _PRECISIONS, tooltip="Precision: Half needs half the memory; not all devices can."
         )
         self._restart = Label("Takes effect when the program starts again.", "warn")
+        self._identity = IdentityChoice(store)
         self._segmenter = SegmenterChoice(window, store)
         self._hints = Button("Show the first hints again")
         self._recent = Button("Clear the list of recent files")
@@ -102,7 +105,7 @@ class PreferencesSheet(Sheet):
             _row("", self._snap),
             line("h"),
             _row("Recovery copy", self._autosave),
-            _quiet("Unsaved work is written aside and offered after a crash."),
+            _quiet("Unsaved work and the queue are written aside and offered after a crash."),
             line("h"),
             _row("Runs on", self._device),
             _row("Precision", self._precision),
@@ -110,6 +113,9 @@ class PreferencesSheet(Sheet):
             line("h"),
             _row("Pick by clicks", self._segmenter),
             _quiet("An ONNX pair as exported from Segment Anything; it runs on this computer."),
+            line("h"),
+            _row("Identity", self._identity),
+            _quiet("CLIP, DINO or ArcFace of your own: runs say if layers are still themselves."),
             line("h"),
             _row("Forget", self._hints),
             _row("", self._recent),
@@ -130,6 +136,7 @@ class PreferencesSheet(Sheet):
         self._device.show_value(now.device)
         self._precision.show_value(now.precision)
         self._restart.setVisible(_computing(now) != self._at_start)
+        self._identity.refresh()
         self._segmenter.refresh()
         self._hints.setEnabled(bool(now.hints_seen))
         self._hints.setToolTip("" if now.hints_seen else "No hint was closed yet")

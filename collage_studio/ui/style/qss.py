@@ -121,10 +121,6 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 QSplitter[floats="true"] { background: $panel; border-left: 1px solid $line_strong; }
 QSplitter::handle { background: $line_strong; }
-QCheckBox { spacing: 8px; font-size: 13px; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $edge; border-radius: 4px;
-  background: $raised; }
-QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
 QProgressBar { background: $pressed; border: none; border-radius: 3px; max-height: 6px;
   min-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }

@@ -1,4 +1,4 @@
-"""A check box with a second, quiet line that says what it is good for."""
+"""A check box, with a second, quiet line where it has to say what it is good for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _SIDE, _GAP, _HEIGHT, _LINE = 16, 10, 40, 20
 
 
 class CheckLine(QCheckBox):
-    """Name and purpose beside a box; the whole line can be pressed."""
+    """Name and, below it, purpose beside a box; all of it can be pressed."""
 
     def __init__(self, name: str, purpose: str = "") -> None:
         super().__init__(name)
         self._purpose = purpose
         self._ring = False
-        self.setFixedHeight(_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
         self.show_purpose(purpose)
@@ -33,6 +32,7 @@ class CheckLine(QCheckBox):
     def show_purpose(self, purpose: str) -> None:
         """Show another second line."""
         self._purpose = purpose
+        self.setFixedHeight(self._lines_height())
         self.setAccessibleDescription(purpose)
         self.update()
 
@@ -44,10 +44,13 @@ class CheckLine(QCheckBox):
             QFontMetrics(font(13, 500)).horizontalAdvance(self.text()),
             QFontMetrics(font(12)).horizontalAdvance(self._purpose),
         )
-        return QSize(_SIDE + _GAP + max(widths) + 4, _HEIGHT)
+        return QSize(_SIDE + _GAP + max(widths) + 4, self._lines_height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, _HEIGHT)
+        return QSize(120, self._lines_height())
+
+    def _lines_height(self) -> int:
+        return _HEIGHT if self._purpose else _LINE
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

@@ -26,7 +26,12 @@ Trouble = Callable[[str], None]
 
 
 def ask_for_file(
-    parent: QWidget, title: str, take: Callable[[Path], None], *, folder: bool = False
+    parent: QWidget,
+    title: str,
+    take: Callable[[Path], None],
+    *,
+    folder: bool = False,
+    names: str = "Models (*.safetensors)",
 ) -> QFileDialog:
     """Ask for a model file on disk without blocking."""
     dialog = QFileDialog(parent.window(), title)
@@ -34,7 +39,7 @@ def ask_for_file(
     if folder:
         dialog.setFileMode(QFileDialog.FileMode.Directory)
     else:
-        dialog.setNameFilter("Models (*.safetensors)")
+        dialog.setNameFilter(names)
     listen(dialog.fileSelected, lambda text: take(Path(text)))
     dialog.open()
     return dialog
