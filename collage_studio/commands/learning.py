@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -21,6 +18,7 @@ from collage_studio.app.looks import (
 from collage_studio.app.reading import read_any
 from collage_studio.app.requests import title_of
 from collage_studio.commands.console import BadUsage, CommandFailed, say, say_json, warn
+from collage_studio.commands.interrupts import interrupts
 from collage_studio.commands.running import layer_id_of, run_settings
 from collage_studio.document.looks import Look
 from collage_studio.document.model import Document
@@ -105,7 +103,7 @@ def _learned(args: argparse.Namespace, request: LearnRequest) -> dict[str, Look]
     looks = dict[str, Look]()
     tqdm.monitor_interval = 0
     with (
-        _interrupts() as is_interrupted,
+        interrupts() as is_interrupted,
         tqdm(desc=title_of(request), unit=" steps", disable=args.quiet, leave=False) as bar,
     ):
         for event in Engine(args.device).run(request, is_interrupted):
@@ -123,17 +121,6 @@ def _learned(args: argparse.Namespace, request: LearnRequest) -> dict[str, Look]
     if not looks:
         raise KeyboardInterrupt
     return looks
-
-
-@contextmanager
-def _interrupts() -> Generator[Callable[[], bool]]:
-    """Inside the block Ctrl+C asks for an early end instead of tearing a step apart."""
-    seen = list[int]()
-    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
-    try:
-        yield lambda: bool(seen)
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _mean(shares: tuple[float, ...]) -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
+from collage_studio.commands import labelling
 from collage_studio.commands.console import BadUsage, say, warn
+from collage_studio.commands.interrupts import interrupts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         commands.add_parser("rich-context", help="train an adapter that reads layouts")
     )
     _add_prepare(commands.add_parser("prepare", help="make a training folder of other data"))
+    labelling.add_arguments(
+        commands.add_parser("label", help="make a training folder of pictures without words")
+    )
 
 
 def _add_rich_context(parser: argparse.ArgumentParser) -> None:
@@ -79,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     performed: Callable[[argparse.Namespace], int] = {
         "rich-context": _rich_context,
         "prepare": _prepare,
+        "label": labelling.run,
     }[args.training]
     try:
         return performed(args)
@@ -115,7 +119,7 @@ def _rich_context(args: argparse.Namespace) -> int:
     tqdm.monitor_interval = 0
     is_hidden = args.quiet or not is_first
     with (
-        _interrupts() as is_interrupted,
+        interrupts() as is_interrupted,
         tqdm(total=config.steps, unit=" steps", disable=is_hidden) as bar,
     ):
 
@@ -169,14 +173,3 @@ def _prepare(args: argparse.Namespace) -> int:
         return 1
     say(f"Wrote {count} items into {args.out}.")
     return 0
-
-
-@contextmanager
-def _interrupts() -> Generator[Callable[[], bool]]:
-    """Inside the block Ctrl+C asks for an end after the current step, with everything written."""
-    seen = list[int]()
-    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
-    try:
-        yield lambda: bool(seen)
-    finally:
-        signal.signal(signal.SIGINT, before)

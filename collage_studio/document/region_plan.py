@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.geometry import Rect, Size
+from collage_studio.document.looks import Look
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[Any]
@@ -36,12 +37,14 @@ class LayoutObject:
         mask: (h, w) the latent cells it covers.
         box: left, top, right, bottom, as shares of the picture's sides.
         key: whose it is, such as the id of a layer.
+        look: what its words mean beside themselves, where that was learned.
     """
 
     text: str
     mask: Bools
     box: Box
     key: str = ""
+    look: Look | None = None
 
     @classmethod
     def from_box(
@@ -119,7 +122,11 @@ class RegionPlan:
 
     def texts(self, atom: int) -> tuple[str, ...]:
         """The words that an atom reads, back to front."""
-        return tuple(self.objects[index].text for index in self.members[atom])
+        return tuple(one.text for one in self.of_atom(atom))
+
+    def of_atom(self, atom: int) -> tuple[LayoutObject, ...]:
+        """The objects of an atom, back to front."""
+        return tuple(self.objects[index] for index in self.members[atom])
 
     def cut(self, window: Rect) -> RegionPlan:
         """The plan of a window of cells, as if it were a picture of its own.

@@ -181,6 +181,7 @@ class Engine:
         critic, why_not = self._critics.of(request.document, request.settings)
         warnings = [
             *method.warnings(plan),
+            plan.text.left_out,
             *extras.warnings,
             why_not,
             *(skipped_warning(text.skipped, family.text_limit) for text in read),

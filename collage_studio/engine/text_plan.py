@@ -25,6 +25,7 @@ class TextPlan:
     Args:
         looks: placeholders of learned looks; they stand before a layer's text, within its span.
         written: the caption without placeholders, as recipes keep it.
+        left_out: says which learned looks the model cannot read; empty if there are none.
     """
 
     caption: str
@@ -32,6 +33,7 @@ class TextPlan:
     warnings: tuple[str, ...] = ()
     looks: tuple[LookPlace, ...] = ()
     written: str = ""
+    left_out: str = ""
 
 
 def plan_text(document: Document, widths: Mapping[str, int] | None = None) -> TextPlan:
@@ -51,12 +53,10 @@ def plan_text(document: Document, widths: Mapping[str, int] | None = None) -> Te
 def _with_looks(plan: TextPlan, document: Document, widths: Mapping[str, int]) -> TextPlan:
     """Placeholders before the text of each layer that has a look this model can read."""
     text, done, spans, looks = "", 0, list[CaptionSpan](), list[LookPlace]()
-    misfits: dict[str, None] = {}
     for span in plan.spans:
         layer = document.find(span.layer_id)
         look = layer.look if layer else None
         if look is not None and layer is not None and not fits(look, widths):
-            misfits[layer.name] = None
             look = None
         text += plan.caption[done : span.start]
         start = len(text)
@@ -68,8 +68,18 @@ def _with_looks(plan: TextPlan, document: Document, widths: Mapping[str, int]) -
         spans.append(CaptionSpan(span.layer_id, start, len(text)))
         done = span.end
     caption = text + plan.caption[done:]
-    warnings = (*plan.warnings, *_misfit_warning(tuple(misfits)))
-    return replace(plan, caption=caption, spans=tuple(spans), looks=tuple(looks), warnings=warnings)
+    misfits = [
+        layer.name
+        for layer in (*shown_layers(document), document.background)
+        if layer.look is not None and layer.text.strip() and not fits(layer.look, widths)
+    ]
+    return replace(
+        plan,
+        caption=caption,
+        spans=tuple(spans),
+        looks=tuple(looks),
+        left_out=_misfit_warning(misfits),
+    )
 
 
 def look_before(text: str, look: Look) -> tuple[str, LookPlace]:
@@ -93,14 +103,14 @@ def _moved(place: LookPlace, by: int) -> LookPlace:
     return LookPlace(place.look, tuple((start + by, end + by) for start, end in place.places))
 
 
-def _misfit_warning(names: Sequence[str]) -> tuple[str, ...]:
+def _misfit_warning(names: Sequence[str]) -> str:
     if not names:
-        return ()
+        return ""
     verb, it = ("was", "it is") if len(names) == 1 else ("were", "they are")
     looks = "look" if len(names) == 1 else "looks"
     return (
         f"The {looks} of {listed(names)} {verb} learned with another kind of model, so {it} "
-        "left out. Learn again with this one.",
+        "left out. Learn again with this one."
     )
 
 

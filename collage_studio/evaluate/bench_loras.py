@@ -2,8 +2,9 @@
 
 Two boxes with words of their own on an empty canvas, each with a random LoRA. Measured is how much
 the network's first answer and the finished picture change inside a LoRA's region, inside the other
-one and elsewhere. Beside it stands the model's own coupling: how much the same places change where
-the words of a region are others and no LoRA is there at all.
+one and elsewhere. Beside it stands the model's own coupling, with no LoRA at all: how much the same
+places change where the words of a region are others, and where they go a part of the way there, so
+that the region changes as little as it does by a LoRA.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from collage_studio.document.layouts import box_layer
 from collage_studio.document.model import Caption, Document, Layer, LayerKind, LayerRef
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.extras.shelf import ExtrasShelf
-from collage_studio.engine.families.base import Family
+from collage_studio.engine.families.base import Family, ReadText
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.memory import choose_device
 from collage_studio.engine.methods.collage_diffusion import Materials
@@ -40,6 +41,8 @@ MEASURED = ("collage_diffusion", "noise_collage", "multi_diffusion")
 LEFT, RIGHT = "left", "right"
 WORDS = {LEFT: "a tent", RIGHT: "a red apple"}
 OTHER_WORDS = {LEFT: "a cactus", RIGHT: "a penguin"}
+PART = 0.1
+"""Of the way from one text's rows to the other's."""
 RANK, STRENGTH = 4, 0.3
 """Of the random LoRAs; strength is the size of what they add beside the weights' own."""
 
@@ -126,13 +129,24 @@ def with_loras(document: Document, files: dict[str, str]) -> Document:
 
 
 @torch.inference_mode()
-def outcome(family: Family, document: Document, seeds: tuple[int, ...]) -> _Outcome:
-    """The first answer and the picture of a run."""
+def outcome(
+    family: Family, document: Document, seeds: tuple[int, ...], towards: Document | None = None
+) -> _Outcome:
+    """The first answer and the picture of a run.
+
+    Args:
+        towards: a document with texts of as many tokens; the network reads `PART` of the way there.
+    """
     plan = plan_harmonise(document, document.settings, family)
     method = METHODS[plan.settings.method]
     with ExtrasShelf().attached(family, plan) as extras:
-        texts = {text: family.read_text(text) for text in method.texts(plan)}
-        caption, avoid = family.read_text(plan.text.caption), family.read_text("")
+        there = plan_harmonise(towards or document, document.settings, family)
+        texts = {
+            text: _between(family, text, other)
+            for text, other in zip(method.texts(plan), method.texts(there), strict=True)
+        }
+        caption = _between(family, plan.text.caption, there.text.caption)
+        avoid = family.read_text("")
         start = torch.zeros(1, 3, family.native_px, family.native_px)
         attachments = extras.told(avoid)
         materials = Materials(caption, avoid, family.encode(start), attachments, texts)
@@ -140,6 +154,17 @@ def outcome(family: Family, document: Document, seeds: tuple[int, ...]) -> _Outc
         steps = list(method.sample(family, plan, setup, seeds, lambda: False))
     decoded = torch.cat([family.decode(one) for one in steps[-1].x.split(1)])
     return _Outcome(steps[0].x0, (decoded.clamp(-1, 1) + 1) * 127.5)
+
+
+def _between(family: Family, text: str, other: str) -> ReadText:
+    read = family.read_text(text)
+    if text == other:
+        return read
+    aim = family.read_text(other)
+    pooled = read.pooled
+    if pooled is not None and aim.pooled is not None:
+        pooled = torch.lerp(pooled, aim.pooled, PART)
+    return replace(read, rows=torch.lerp(read.rows, aim.rows, PART), pooled=pooled)
 
 
 def change(before: Tensor, after: Tensor, plan: RunPlan, name: str) -> Change:
@@ -180,15 +205,15 @@ def _of_method(
     before = outcome(family, plain, seeds)
     alone = {name: outcome(family, with_loras(plain, {name: files[name]}), seeds) for name in files}
     both = outcome(family, with_loras(plain, files), seeds)
-    words = {
-        name: outcome(
-            family, layout(family, method, steps, WORDS | {name: OTHER_WORDS[name]}), seeds
-        )
-        for name in files
+    others = {
+        name: layout(family, method, steps, WORDS | {name: OTHER_WORDS[name]}) for name in files
     }
+    words = {name: outcome(family, other, seeds) for name, other in others.items()}
+    partly = {name: outcome(family, plain, seeds, other) for name, other in others.items()}
     pairs = {
         "one LoRA": [(name, before, alone[name]) for name in files],
         "a second LoRA": [(RIGHT if name == LEFT else LEFT, alone[name], both) for name in files],
+        "words a tenth of the way": [(name, before, partly[name]) for name in files],
         "other words": [(name, before, words[name]) for name in files],
     }
     return [

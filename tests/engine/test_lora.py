@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from collage_studio.document.extras import Feature, LoraUse, why_not
 from collage_studio.engine.api import BadRequest
-from collage_studio.engine.extras.lora import LoraRegion, adapter_rows, loras, text_encoders_of
+from collage_studio.engine.extras.lora import adapter_rows, loras, text_encoders_of
+from collage_studio.engine.extras.lora_regions import LoraRegion
 from collage_studio.engine.regions.maps import network_of
 from tests.engine import tiny, tiny_extras, tiny_families
 from tests.engine.tiny_extras import NAMES, answer, crop, told
@@ -80,6 +81,61 @@ def test_a_region_changes_its_place_most(made):
     with loras(family, [LoraUse(ink)]) as stack:
         two.append(answer(family, told(family, stack, frames=(crop(0, 0, 4, 8),))))
     assert torch.equal(*two), "a window inside the region has the whole LoRA"
+
+
+def first_of(family, conditioning, *, kind: str) -> torch.Tensor:
+    """What the network's first block of that kind gives; its input is the same with any LoRA."""
+    found = list[torch.Tensor]()
+
+    def listen(module, inputs, out) -> None:
+        found.append(out[0] if isinstance(out, tuple) else out)
+
+    blocks = (
+        module
+        for name, module in network_of(family).named_modules()
+        if name.endswith((".attn", ".attn1")) or type(module).__name__ == "ResnetBlock2D"
+    )
+    block = next(b for b in blocks if (type(b).__name__ == "ResnetBlock2D") == (kind == "resnet"))
+    handle = block.register_forward_hook(listen)
+    answer(family, conditioning)
+    handle.remove()
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", ["attention", "resnet"])
+def test_nothing_of_a_lora_is_read_outside_its_region_within_a_block(made, kind):
+    """Keys, values and the statistics of norms are read everywhere."""
+    family, ink, oil = made
+    network = network_of(family)
+    if kind == "resnet" and not hasattr(network, "down_blocks"):
+        pytest.skip("Joint transformers have no residual blocks of convolutions.")
+    if kind == "attention":
+        for file in (ink, oil):  # what lies before it shall be the same
+            state = load_file(file)
+            save_file({key: value for key, value in state.items() if "conv1" not in key}, file)
+    left = torch.zeros(8, 8)
+    left[:, :4] = 1.0
+    regions = [region(left, LoraUse(ink)), region(1 - left, LoraUse(oil), name="dog")]
+    before = first_of(family, told(family), kind=kind)
+    with loras(family, [], regions[:1]) as stack:
+        one = first_of(family, told(family, stack), kind=kind)
+    with loras(family, [], regions) as stack:
+        both = first_of(family, told(family, stack), kind=kind)
+    in_left = inside(one - before, left)
+    assert in_left[0].max() > 1e-4
+    assert in_left[1].max() == 0
+    second = inside(both - one, left)
+    assert second[1].max() > 1e-4
+    assert second[0].max() == 0
+
+
+def inside(change: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sizes of the changes (1, n, c) or (1, c, h, w) inside and outside a mask of cells."""
+    moved = change.abs()
+    moved = moved.amax(1).flatten() if moved.ndim == 4 else moved[0].amax(-1)
+    side = int(len(moved) ** 0.5)
+    cells = torch.nn.functional.adaptive_avg_pool2d(mask[None, None], side).flatten() > 0.5
+    return moved[cells], moved[~cells]
 
 
 def test_rows_equal_separate_runs(made):

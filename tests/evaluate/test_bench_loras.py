@@ -58,6 +58,11 @@ def test_without_loras_nothing_is_asked_otherwise(family):
 def test_the_table_tells_inside_and_outside():
     family = tiny_families.FAMILIES["stable_diffusion"]()
     found = measure(family, ["noise_collage"], 2, [0])
-    assert [one.what for one in found] == ["one LoRA", "a second LoRA", "other words"]
+    assert [one.what for one in found] == [
+        "one LoRA",
+        "a second LoRA",
+        "words a tenth of the way",
+        "other words",
+    ]
     assert all(one.first.leak < 1 for one in found[:2])
-    assert len(table(found).splitlines()) == 5
+    assert len(table(found).splitlines()) == 6

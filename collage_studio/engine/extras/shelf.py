@@ -21,7 +21,8 @@ from collage_studio.engine.api import BadRequest
 from collage_studio.engine.extras.control import Control
 from collage_studio.engine.extras.control_loading import load_control
 from collage_studio.engine.extras.control_picture import control_picture
-from collage_studio.engine.extras.lora import LoraRegion, loras
+from collage_studio.engine.extras.lora import loras
+from collage_studio.engine.extras.lora_regions import LoraRegion
 from collage_studio.engine.extras.reference import Reference, References, cutout_square, shown
 from collage_studio.engine.extras.reference_loading import ReferenceAdapter, load_reference
 from collage_studio.engine.families.base import Attachment, Family, ReadText

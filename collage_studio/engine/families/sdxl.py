@@ -99,13 +99,19 @@ class StableDiffusionXL(UNetFamily):
             rows, pooled = torch.zeros_like(rows), torch.zeros_like(pooled)
         return ReadText(rows, small.offsets, small.skipped, pooled)
 
-    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+    def read_joined(
+        self,
+        texts: Sequence[str],
+        *,
+        upstream: bool = False,
+        learned: Sequence[Sequence[LearnedWords]] = (),
+    ) -> tuple[Tensor, Tensor]:
         """Encode texts as one sequence: rows (T, 768 + 1280) and the number of each row's text.
 
         Unlike `read_text` both encoders' states are those after the final norm.
         """
-        small, owner = self._small.read_joined(texts, upstream=upstream)
-        large, _ = self._large.read_joined(texts, upstream=upstream)
+        small, owner = self._small.read_joined(texts, upstream=upstream, learned=learned)
+        large, _ = self._large.read_joined(texts, upstream=upstream, learned=learned)
         length = min(len(small), len(large))
         return torch.cat([small[:length], large[:length]], dim=-1), owner[:length]
 

@@ -69,9 +69,15 @@ class StableDiffusion(UNetFamily):
         states = self._clip.read(text, learned)
         return ReadText(states.last, states.offsets, states.skipped)
 
-    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+    def read_joined(
+        self,
+        texts: Sequence[str],
+        *,
+        upstream: bool = False,
+        learned: Sequence[Sequence[LearnedWords]] = (),
+    ) -> tuple[Tensor, Tensor]:
         """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,)."""
-        return self._clip.read_joined(texts, upstream=upstream)
+        return self._clip.read_joined(texts, upstream=upstream, learned=learned)
 
     @property
     def weight_bytes(self) -> int:

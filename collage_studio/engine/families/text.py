@@ -68,14 +68,17 @@ class JoinedTokens:
         ids: (1, L) padded. mask: (1, L), 1 = begin, words and end.
         owner: (L,) the number of the text each token belongs to; -1 for begin, end, separators
             and padding.
+        offsets: characters [start, end) of each of the L tokens in the texts joined by "; ".
     """
 
     ids: Tensor
     mask: Tensor
     owner: Tensor
+    offsets: Offsets
 
 
 SEPARATOR = ";"
+_BETWEEN = f"{SEPARATOR} "
 
 
 def joined_tokens(
@@ -92,24 +95,53 @@ def joined_tokens(
     """
     separator = int(tokenizer(SEPARATOR, add_special_tokens=False, verbose=False).input_ids[-1])
     clean = [text.replace(SEPARATOR, "") for text in texts]
-    parts = [f"{SEPARATOR} ".join(clean)] if upstream else clean
-    words, owner = list[int](), list[int]()
+    parts = [_BETWEEN.join(clean)] if upstream else clean
+    words, owner, offsets = list[int](), list[int](), list[tuple[int, int]]()
+    begins = 0
     for number, text in enumerate(parts):
         if number:
-            words, owner = [*words, separator], [*owner, -1]
-        own = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        words += own
-        owner += [number] * len(own)
+            words, owner, offsets = [*words, separator], [*owner, -1], [*offsets, (0, 0)]
+        own = tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
+        words += own.input_ids
+        owner += [number] * len(own.input_ids)
+        places = (_trimmed(text, start, end) for start, end in own.offset_mapping)
+        offsets += [(begins + start, begins + end) for start, end in places]
+        begins += len(text) + len(_BETWEEN)
     if upstream:
         owner = _split_at(words, separator)
-    words, owner = words[: length - 2], owner[: length - 2]
+    words, owner, offsets = words[: length - 2], owner[: length - 2], offsets[: length - 2]
     padding = length - 2 - len(words)
     ids = [tokenizer.bos_token_id, *words, tokenizer.eos_token_id]
     ids += [tokenizer.pad_token_id] * padding
     mask = [1] * (len(words) + 2) + [0] * padding
     return JoinedTokens(
-        torch.tensor([ids]), torch.tensor([mask]), torch.tensor([-1, *owner, -1] + [-1] * padding)
+        torch.tensor([ids]),
+        torch.tensor([mask]),
+        torch.tensor([-1, *owner, -1] + [-1] * padding),
+        ((0, 0), *offsets, *((0, 0),) * (padding + 1)),
     )
+
+
+def joined_words(
+    texts: Sequence[str], learned: Sequence[Sequence[LearnedWords]]
+) -> tuple[LearnedWords, ...]:
+    """The learned words of several texts, their places in the texts joined by "; ".
+
+    Args:
+        learned: of each text; () = there are none at all.
+    """
+    found, begins = list[LearnedWords](), 0
+    for text, own in zip(texts, learned or [()] * len(texts), strict=True):
+        # Separators inside a text are left out when it is joined.
+        gaps = [text[:at].count(SEPARATOR) for at in range(len(text) + 1)]
+        for words in own:
+            places = tuple(
+                (begins + start - gaps[start], begins + end - gaps[end])
+                for start, end in words.places
+            )
+            found.append(LearnedWords(places, words.vectors))
+        begins += len(text) - gaps[-1] + len(_BETWEEN)
+    return tuple(found)
 
 
 def _split_at(words: Sequence[int], separator: int) -> list[int]:
@@ -153,13 +185,26 @@ class ClipText:
         """Where learned looks of this encoder are put."""
         return Vocabulary(self.tokenizer, self.encoder.get_input_embeddings())
 
-    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
+    def read_joined(
+        self,
+        texts: Sequence[str],
+        *,
+        upstream: bool = False,
+        learned: Sequence[Sequence[LearnedWords]] = (),
+    ) -> tuple[Tensor, Tensor]:
         """Encode texts as one sequence, for regional attention; see `joined_tokens`.
+
+        Args:
+            learned: looks inside each text; () = none.
 
         Returns rows (T, d) after the final norm, and which text each belongs to, (T,).
         """
         joined = joined_tokens(self.tokenizer, texts, self.length, upstream=upstream)
-        out = self.encoder(joined.ids.to(self._device), attention_mask=joined.mask.to(self._device))
+        looks = joined_words(texts, learned)
+        with overwritten(self.encoder.get_input_embeddings(), self.name, joined.offsets, looks):
+            out = self.encoder(
+                joined.ids.to(self._device), attention_mask=joined.mask.to(self._device)
+            )
         return out.last_hidden_state[0], joined.owner.to(self._device)
 
     def read(self, text: str, learned: Sequence[LearnedWords]) -> ClipStates:

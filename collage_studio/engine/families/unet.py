@@ -14,7 +14,7 @@ from collage_studio.document.geometry import Size
 from collage_studio.engine.api import ModelUnavailable
 from collage_studio.engine.attention.edits import AttentionEdit
 from collage_studio.engine.attention.processors import UNetSites
-from collage_studio.engine.families.base import Conditioning, Prediction
+from collage_studio.engine.families.base import Conditioning, LearnedWords, Prediction
 from collage_studio.engine.families.diffusion_schedule import (
     diffusion_estimates,
     diffusion_schedule,
@@ -48,8 +48,19 @@ class UNetFamily(LatentFamily, ABC):
         self.native_px = self.factor * int(sample if isinstance(sample, int) else min(sample))
 
     @abstractmethod
-    def read_joined(self, texts: Sequence[str], *, upstream: bool = False) -> tuple[Tensor, Tensor]:
-        """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,)."""
+    def read_joined(
+        self,
+        texts: Sequence[str],
+        *,
+        upstream: bool = False,
+        learned: Sequence[Sequence[LearnedWords]] = (),
+    ) -> tuple[Tensor, Tensor]:
+        """Encode texts as one sequence: rows (T, d) and the number of each row's text (T,).
+
+        Args:
+            upstream: join the texts as the published code does.
+            learned: looks inside each text, which take the place of their placeholders; () = none.
+        """
 
     def schedule(self, sampler: str, steps: int, grid: Size) -> Schedule:
         """Levels of a fresh diffusers scheduler with this checkpoint's betas and spacing."""

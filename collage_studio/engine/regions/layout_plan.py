@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
+from torch import Tensor
 
 from collage_studio.document.layouts import own_masks
+from collage_studio.document.looks import fits
 from collage_studio.document.model import LayerKind
 from collage_studio.document.region_plan import LayoutObject, Overlap, RegionPlan, build_plan
+from collage_studio.engine.families.base import Family, LearnedWords
 from collage_studio.engine.families.unet import UNetFamily
+from collage_studio.engine.looks.tensors import learned_words, widths_of
 from collage_studio.engine.plan import RunPlan
 from collage_studio.engine.regions.segments import find_segments
 from collage_studio.engine.rich_context.attachment import LayoutRows
-from collage_studio.engine.text_plan import shown_layers
+from collage_studio.engine.rich_context.encode import Reader
+from collage_studio.engine.text_plan import look_before, shown_layers
 from collage_studio.engine.workspace import Floats
 
 
@@ -29,7 +35,9 @@ def layout_plan(plan: RunPlan) -> RegionPlan:
     for segment in find_segments(plan, in_front=False):
         cells = segment.mask.numpy() * (1.0 - hidden.get(segment.layer_id, np.float32(0.0)))
         if cells.any():
-            objects.append(LayoutObject.from_mask(segment.text, cells, segment.layer_id))
+            found = LayoutObject.from_mask(segment.text, cells, segment.layer_id)
+            layer = plan.document.find(segment.layer_id)
+            objects.append(replace(found, look=layer.look if layer else None))
     overlap = cast(Overlap, plan.settings.methods.rich_context.overlap)
     return build_plan(objects, plan.workspace.grid, overlap=overlap)
 
@@ -41,8 +49,29 @@ def layout_rows(family: UNetFamily, plan: RunPlan, *, upstream: bool = False) ->
         upstream: join the texts of a part as the published code does.
     """
     scale = plan.settings.methods.rich_context.size_prior
-    read = partial(family.read_joined, upstream=upstream)
-    return LayoutRows(layout_plan(plan), read, [], scale=scale)
+    return LayoutRows(layout_plan(plan), reader_of(family, upstream=upstream), [], scale=scale)
+
+
+def reader_of(family: UNetFamily, *, upstream: bool = False) -> Reader:
+    """Reads the objects of one part as one sequence, each with the look that its layer learned.
+
+    Looks that were learned with another kind of model are left out.
+    """
+    widths = widths_of(cast("Family", family))
+
+    def read(objects: Sequence[LayoutObject]) -> tuple[Tensor, Tensor]:
+        texts, learned = list[str](), list[tuple[LearnedWords, ...]]()
+        for one in objects:
+            if one.look is None or not fits(one.look, widths):
+                texts.append(one.text)
+                learned.append(())
+                continue
+            told, place = look_before(one.text, one.look)
+            texts.append(told)
+            learned.append(learned_words((place,), family.device))
+        return family.read_joined(texts, upstream=upstream, learned=learned)
+
+    return read
 
 
 def _behind_pictures(plan: RunPlan) -> dict[str, Floats]:

@@ -27,7 +27,7 @@ class LayoutRows:
 
     Args:
         plan: on the latent cells of the whole canvas.
-        read: `Family.read_joined`.
+        read: the objects of one atom as one sequence, such as by `Family.read_joined`.
         negative: the words to avoid, to know the rows that read them.
         scale: of the prior that smaller objects say more.
         on: while False, calls get no layout at all and the adapter is not used.

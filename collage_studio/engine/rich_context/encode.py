@@ -13,13 +13,20 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from collage_studio.document.region_plan import RegionPlan
+from collage_studio.document.region_plan import LayoutObject, RegionPlan
 
 NOWHERE = -1.0
 """Each side of the box of tokens that belong to no object."""
 
-Reader = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
-"""Texts of one atom to rows (T, C) and, for each, which text it belongs to: (T,), -1 = none."""
+Reader = Callable[[Sequence[LayoutObject]], tuple[Tensor, Tensor]]
+"""Objects of one atom to the rows (T, C) of their texts and, for each, which object it belongs
+to: (T,), -1 = none."""
+TextReader = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
+
+
+def reading(read: TextReader) -> Reader:
+    """A reader of objects that looks at their texts alone."""
+    return lambda objects: read(tuple(one.text for one in objects))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,17 +88,15 @@ def layout_tokens(plan: RegionPlan, read: Reader, *, scale: float = 1.0) -> Layo
         scale: of the prior that smaller objects say more; 0 treats all alike.
     """
     found = list[_Atom]()
-    texts = {atom: plan.texts(atom) for atom in range(len(plan.members))}
-    known: dict[tuple[str, ...], tuple[Tensor, Tensor]] = {}
     for atom, members in enumerate(plan.members):
         if not (plan.atoms == atom).any():
             continue
-        order = range(len(members))
-        rows, owner = _read(texts[atom], read, known)
+        order, objects = range(len(members)), plan.of_atom(atom)
+        rows, owner = read(objects)
         if len(members) > 1 and _is_full(owner, len(members)):
             # Something is cut off at the end, so what matters most goes first.
             order = sorted(order, key=lambda at, atom=atom: (-plan.prior[atom][at], -at))
-            rows, owner = _read(tuple(texts[atom][at] for at in order), read, known)
+            rows, owner = read([objects[at] for at in order])
         found.append(_atom(plan, atom, tuple(order), rows, owner, scale))
     atoms = torch.from_numpy(plan.atoms).long()[None]
     return LayoutTokens(
@@ -141,14 +146,6 @@ class _Atom:
     boxes: Tensor
     bias: Tensor
     warnings: tuple[str, ...] = ()
-
-
-def _read(
-    texts: tuple[str, ...], read: Reader, known: dict[tuple[str, ...], tuple[Tensor, Tensor]]
-) -> tuple[Tensor, Tensor]:
-    if texts not in known:
-        known[texts] = read(texts)
-    return known[texts]
 
 
 def _is_full(owner: Tensor, texts: int) -> bool:

@@ -15,7 +15,7 @@ from collage_studio.engine.families.base import Encoded, ReadText
 from collage_studio.engine.families.diffusion_schedule import diffusion_estimates, stock_scheduler
 from collage_studio.engine.families.text import joined_tokens
 from collage_studio.engine.models import load_model
-from collage_studio.engine.rich_context.encode import LayoutTokens, layout_tokens
+from collage_studio.engine.rich_context.encode import LayoutTokens, layout_tokens, reading
 from collage_studio.engine.schedule import Level
 from collage_studio.training.rich_context.config import TrainingRefused
 from collage_studio.training.rich_context.examples import Example
@@ -92,7 +92,7 @@ class FrozenModel:
         def read(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
             return ahead.get(tuple(texts)) or self._read(texts)
 
-        return [layout_tokens(plan, read) for plan in plans]
+        return [layout_tokens(plan, reading(read)) for plan in plans]
 
     def plan(self, example: Example) -> RegionPlan:
         """The example's disjoint regions."""

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from collage_studio.training.rich_context.config import TrainingRefused
 
 MANIFEST = "manifest.jsonl"
 Corners = tuple[float, float, float, float]
+_ORIENTATION, _LYING = 0x0112, (5, 6, 7, 8)
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def read_manifest(folder: Path) -> list[Item]:
     items = list[Item]()
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if line.strip():
-            items.append(_item(line, f"Line {number} of {path.name}"))
+            items.append(item_of(line, f"Line {number} of {path.name}"))
     kept = [item for item in items if item.objects]
     if not kept:
         raise TrainingRefused(f"{path} holds no item with objects. Training needs some.")
@@ -70,11 +73,7 @@ def check_pictures(folder: Path, items: Iterable[Item]) -> None:
         path = folder / item.image
         if not path.is_file():
             raise TrainingRefused(f"The picture {path} of the manifest is missing.")
-        try:
-            with Image.open(path) as picture:
-                width, height = picture.size
-        except OSError as error:
-            raise TrainingRefused(f"The picture {path} cannot be read.") from error
+        width, height = picture_size(path)
         for thing in item.objects:
             x1, y1, x2, y2 = thing.box
             if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
@@ -89,12 +88,53 @@ def check_pictures(folder: Path, items: Iterable[Item]) -> None:
 def write_manifest(folder: Path, items: Iterable[Item]) -> int:
     """Write the manifest of a folder and return how many items it holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(_line(item), ensure_ascii=False) for item in items]
-    (folder / MANIFEST).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    lines = [json.dumps(item_data(item), ensure_ascii=False) for item in items]
+    write_whole(folder / MANIFEST, "".join(f"{line}\n" for line in lines))
     return len(lines)
 
 
-def _line(item: Item) -> dict[str, Any]:
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that is there completely or not at all."""
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text(text, "utf-8")
+    os.replace(unfinished, path)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height in px of a picture the right way up.
+
+    Raises:
+        TrainingRefused: it cannot be read.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(_ORIENTATION, 1) in _LYING
+    except _DAMAGED as error:
+        raise TrainingRefused(f"The picture {path} cannot be read.") from error
+    return (height, width) if turned else (width, height)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The pixels of a picture in RGB, the right way up as cameras note it.
+
+    Raises:
+        TrainingRefused: it cannot be read.
+    """
+    try:
+        with Image.open(path) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGB")
+    except _DAMAGED as error:
+        raise TrainingRefused(f"The picture {path} cannot be read.") from error
+
+
+def beside(picture: Path, out: Path) -> str:
+    """The picture's path from the training folder."""
+    return Path(os.path.relpath(picture, out)).as_posix()
+
+
+def item_data(item: Item) -> dict[str, Any]:
+    """An item as its line in the manifest says it."""
     objects = [
         {"box": list(thing.box), "text": thing.text, **({"mask": thing.mask} if thing.mask else {})}
         for thing in item.objects
@@ -103,7 +143,15 @@ def _line(item: Item) -> dict[str, Any]:
     return {**said, "source": item.source, **({"id": item.key} if item.key else {})}
 
 
-def _item(line: str, where: str) -> Item:
+def item_of(line: str, where: str) -> Item:
+    """The item that a line of a manifest says.
+
+    Args:
+        where: what the line is called in refusals.
+
+    Raises:
+        TrainingRefused: the line is wrong.
+    """
     try:
         said: Any = json.loads(line)
         image, caption = str(said["image"]), str(said.get("caption", ""))

@@ -16,7 +16,7 @@ from PIL import Image
 from collage_studio.document.geometry import Size
 from collage_studio.document.region_plan import LayoutObject
 from collage_studio.training.rich_context.examples import Example
-from collage_studio.training.rich_context.items import Corners, Item, ItemObject
+from collage_studio.training.rich_context.items import Corners, Item, ItemObject, open_picture
 
 LEAST_VISIBLE = 0.3
 """An object is left out where the crop shows less than this share of its box."""
@@ -93,8 +93,7 @@ class ManifestSource:
         item = self._items[index]
         view = int(rng.integers(self._views)) if self._views else 0
         chooser = np.random.default_rng([index, view]) if self._views else rng
-        with Image.open(self._folder / item.image) as opened:
-            picture = opened.convert("RGB")
+        picture = open_picture(self._folder / item.image)
         crop = self._crop(item, picture.size, chooser)
         pixels = torch.from_numpy(crop.of(picture).copy()).permute(2, 0, 1).float()
         return Example(

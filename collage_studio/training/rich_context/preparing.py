@@ -6,7 +6,6 @@ Pictures stay where they are where they can; the manifest names them relative to
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,7 +22,13 @@ from collage_studio.starter.render import render_lit, warp_sticker
 from collage_studio.starter.rich_context import POOL_FROM, crowded_scene, long_phrase
 from collage_studio.starter.world import caption_text
 from collage_studio.training.rich_context.config import TrainingRefused
-from collage_studio.training.rich_context.items import Corners, Item, ItemObject
+from collage_studio.training.rich_context.items import (
+    Corners,
+    Item,
+    ItemObject,
+    beside,
+    picture_size,
+)
 
 PICTURES = "pictures"
 _LEAST_ALPHA = 0.05
@@ -59,7 +64,7 @@ def from_coco(
                 if note["bbox"][2] * note["bbox"][3] > least_area * whole
             ]
             if objects:
-                path = _beside(images / str(image["file_name"]), out)
+                path = beside(images / str(image["file_name"]), out)
                 kept = tuple(objects[:_MOST_OBJECTS])
                 yield Item(path, first.get(number, ""), kept, "coco", f"coco-{number}")
     except (KeyError, TypeError, IndexError, ValueError) as error:
@@ -92,7 +97,7 @@ def from_labels(
                 f"{file} is no label file: it needs file_name and annos."
             ) from error
         if objects:
-            yield Item(_beside(path, out), caption, tuple(objects), "labels", file.stem)
+            yield Item(beside(path, out), caption, tuple(objects), "labels", file.stem)
 
 
 def from_documents(files: Sequence[Path], out: Path) -> Iterator[Item]:
@@ -180,13 +185,5 @@ def _first_captions(path: Path) -> dict[int, str]:
 
 
 def _area(path: Path) -> int:
-    try:
-        with Image.open(path) as picture:
-            return picture.width * picture.height
-    except OSError as error:
-        raise TrainingRefused(f"The picture {path} is missing or cannot be read.") from error
-
-
-def _beside(picture: Path, out: Path) -> str:
-    """The picture's path from the training folder."""
-    return Path(os.path.relpath(picture, out)).as_posix()
+    width, height = picture_size(path)
+    return width * height

@@ -14,9 +14,11 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from collage_studio.document.edits import change_layers
 from collage_studio.document.extras import LoraUse, RunExtras
 from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.layouts import box_layer
+from collage_studio.document.looks import Look, LookRecipe
 from collage_studio.document.method_settings import RichContext
 from collage_studio.document.model import Document, Raster
 from collage_studio.document.recipe import RunSettings, Start
@@ -35,7 +37,7 @@ from collage_studio.engine.attention.regional_attention import RegionalReading, 
 from collage_studio.engine.extras.shelf import ExtrasShelf
 from collage_studio.engine.harmonise import plan_harmonise
 from collage_studio.engine.methods.rich_context import prepare, sample
-from collage_studio.engine.regions.layout_plan import layout_plan
+from collage_studio.engine.regions.layout_plan import layout_plan, layout_rows
 from collage_studio.engine.rich_context.adapter import RichContextAdapter
 from collage_studio.engine.rich_context.checkpoint import save_adapter
 from collage_studio.engine.runner import Engine
@@ -288,6 +290,63 @@ def test_a_caption_may_be_empty_and_regions_alone_are_drawn(engine, tiny_folder,
     document = replace(blank(settings, cat), caption=replace(blank(settings).caption, parts=()))
     assert picture(engine, settings, document).shape == (SIDE, SIDE, 3)
     assert Raster.from_rgb(picture(engine, settings, document)).size == Size(SIDE, SIDE)
+
+
+def look_of(family: Any, word: str, width: int | None = None) -> Look:
+    """A look whose vectors are those of a word, so that it reads like it."""
+    known = {
+        name: part.vectors(word)[-1:, :width].numpy() for name, part in family.vocabularies.items()
+    }
+    return Look.of(known, LookRecipe())
+
+
+def told(family: Any, document: Document) -> torch.Tensor:
+    plan = plan_harmonise(document, document.settings, family)
+    rows = layout_rows(family, plan)
+    return rows.rows((plan.workspace.window,), plan.workspace.window).tokens
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ["stable_diffusion", "sdxl"])
+def test_each_layer_is_read_with_the_look_it_learned(family_named, name):
+    family: Any = family_named(name)
+    run = run_settings("rich_context")
+    cats = [
+        box_layer(Rect(24 * at, 0, 24 * at + 40, 64), text="cat", layer_id=str(at))
+        for at in range(2)
+    ]
+    plain = told(family, blank(run, *cats))
+    first = replace(cats[0], look=look_of(family, "dog"))
+    learned = told(family, blank(run, first, cats[1]))
+    written = told(family, blank(run, replace(cats[0], text="dog cat"), cats[1]))
+    torch.testing.assert_close(learned, written, rtol=1e-5, atol=1e-5)
+    assert learned.shape != plain.shape
+    second = replace(cats[1], look=look_of(family, "cat"))
+    both = told(family, blank(run, first, second))
+    same = told(family, blank(run, first, replace(second, look=first.look)))
+    assert both.shape == same.shape
+    assert not torch.allclose(both, same, atol=1e-4)
+
+
+def test_a_look_acts_through_the_adapter_and_one_of_another_model_is_named(
+    engine, tiny_folder, adapters
+):
+    settings = asked(tiny_folder, adapters["random"])
+    family = engine.family(str(tiny_folder))
+    document = cat_and_dog(settings)
+    document = replace(document, caption=replace(document.caption, parts=("a picture",)))
+
+    def with_look(look: Look) -> tuple[np.ndarray, Started, Produced]:
+        worn = change_layers(document, ["cat"], lambda layer: replace(layer, look=look))
+        return made(engine, HarmoniseRequest(worn, (3,), settings))
+
+    plain = picture(engine, settings, document)
+    seen, started, _ = with_look(look_of(family, "dog"))
+    assert started.warnings == ()
+    assert not np.array_equal(seen, plain)
+    left, started, _ = with_look(look_of(family, "dog", 8))
+    assert np.array_equal(left, plain)
+    assert "learned with another kind of model" in started.warnings[0]
 
 
 @torch.inference_mode()

@@ -98,9 +98,9 @@ def words() -> Any:
     return clip_tokenizer("<|endoftext|>")
 
 
-def reader(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def reader(objects: Sequence[LayoutObject]) -> tuple[Tensor, Tensor]:
     """A random row for each token of CLIP's own tokenizer at its place; no encoder is needed."""
-    joined = joined_tokens(words(), texts, LENGTH)
+    joined = joined_tokens(words(), [one.text for one in objects], LENGTH)
     generator = torch.Generator().manual_seed(int(joined.ids.sum()))
     return torch.randn(LENGTH, WIDTH, generator=generator), joined.owner
 

@@ -44,7 +44,7 @@ def published(plan: RegionPlan, read: Reader, *, scale: float = 1.0) -> Publishe
         mask = plan.atoms == atom
         if not mask.any():
             continue
-        text, owner = read(plan.texts(atom))
+        text, owner = read(plan.of_atom(atom))
         found.masks[place] = torch.from_numpy(mask)
         found.text[place] = text
         found.present[place] = 1

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from collage_studio.document.geometry import Rect, Size
-from collage_studio.engine.families.base import Conditioning, Frame, ReadText
+from collage_studio.document.region_plan import LayoutObject
+from collage_studio.engine.families.base import Conditioning, Frame, LearnedWords, ReadText
 from collage_studio.engine.families.sdxl import StableDiffusionXL
 from collage_studio.engine.families.text import joined_tokens
 from collage_studio.engine.rich_context.attachment import LayoutRows
@@ -100,6 +101,33 @@ def test_sdxl_reads_both_encoders_after_the_final_norm() -> None:
     assert intervals(owner) == [0, 1]
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("upstream", [False, True])
+@pytest.mark.parametrize("name", ["sd", "sdxl"])
+def test_learned_vectors_take_the_place_of_their_words_in_joined_texts(
+    name: str, upstream: bool
+) -> None:
+    family = (
+        tiny.family(tiny.pipeline())
+        if name == "sd"
+        else StableDiffusionXL.of_pipeline(tiny_families.sdxl_pipeline(), tiny.CPU)
+    )
+    dog = {name: part.vectors("dog")[-1:] for name, part in family.vocabularies.items()}
+    learned = [(LearnedWords(((7, 10),), dog),), (), (LearnedWords(((2, 5), (9, 12)), twice(dog)),)]
+    texts = ["a dog; cat", "a cat.", "a cat on cat"]
+    written = ["a dog; dog", "a cat.", "a dog on dog"]
+    rows, owner = family.read_joined(texts, upstream=upstream, learned=learned)
+    expected, owners = family.read_joined(written, upstream=upstream)
+    assert torch.equal(owner, owners)
+    torch.testing.assert_close(rows, expected, rtol=1e-5, atol=1e-5)
+    plain, _ = family.read_joined(texts, upstream=upstream)
+    assert not torch.allclose(rows, plain, atol=1e-4)
+
+
+def twice(vectors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: torch.cat([one, one]) for name, one in vectors.items()}
+
+
 def test_tokens_carry_the_box_and_the_prior_of_their_object() -> None:
     plan = plan_of()
     layout = layout_tokens(plan, reader, scale=2.0)
@@ -129,9 +157,9 @@ def test_an_empty_layout_is_all_background() -> None:
 def test_where_words_do_not_fit_the_smallest_object_goes_first() -> None:
     heard = list[Sequence[str]]()
 
-    def listening(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        heard.append(tuple(texts))
-        return reader(texts)
+    def listening(objects: Sequence[LayoutObject]) -> tuple[Tensor, Tensor]:
+        heard.append(tuple(one.text for one in objects))
+        return reader(objects)
 
     texts = ("stone " * 70, "cat " * 70, "dog " * 10)
     plan = plan_of(((0, 0, 1, 1), (0, 0, 0.5, 1), (0, 0, 0.5, 0.5)), texts)

@@ -1,0 +1,1 @@
+"""Pictures become training data: a detector finds boxes, a captioner describes them."""
