@@ -32,6 +32,7 @@ from collage_studio.ui.dialogs.export_facts import (
     more_names,
     suffix_of,
 )
+from collage_studio.ui.style import tokens
 from collage_studio.ui.style.icons import icon
 from collage_studio.ui.widgets.basics import (
     Button,
@@ -286,7 +287,10 @@ class ExportSheet(Sheet):
         height = min(max(height, 80), 220)
         ratio = self.devicePixelRatioF()
         size = QSize(_PICTURE_WIDTH, height)
-        self._picture.setPixmap(QPixmap())
+        # Until it is drawn, a plain field of its size stands in its place.
+        blank = QPixmap(size)
+        blank.fill(tokens.current().color("paste"))
+        self._picture.setPixmap(blank)
         self._picture.setFixedHeight(height)
         self._background.submit(
             lambda: _small_picture(document, _PICTURE_WIDTH * ratio),
