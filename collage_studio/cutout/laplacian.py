@@ -87,11 +87,11 @@ def solve(
     right: Double,
     start: Double,
     *,
-    pull_back: float = 0.0,
+    pull_back: float | Double = 0.0,
     tolerance: float = 1e-4,
     max_steps: int = 200,
 ) -> Double:
-    """Solve (L + pull_back E) x = right by conjugate gradients with a diagonal preconditioner.
+    """Solve (L + diag(pull_back)) x = right by conjugate gradients with a diagonal preconditioner.
 
     Stops when a plain step would move pixels by less than `tolerance` (root mean square), or
     after `max_steps`.

@@ -30,12 +30,17 @@ Picture = npt.NDArray[Any]
 EPSILON = 1e-5
 GUIDE_EPSILON = 1e-5
 TRUST = 0.03
+FITTING_TRUST = 0.3
+"""Trust in a mask where it explains the picture as an alpha should."""
+_FITS, _FAILS = 0.025, 0.04
+"""Mean |L a| near an edge up to which an alpha explains a picture, and from which it does not."""
 UNKNOWN = np.float32(0.5)
 MAX_UNKNOWN = 60_000
 """Bands with more pixels are solved at half size: the time grows faster than the picture."""
 _SMALLEST = 8
 _LEAST_SIDE = 3
 _MARGIN = 3
+_FIT_REACH = 8
 
 
 def trimap_from_alpha(alpha: npt.NDArray[Any], band_px: float) -> Float:
@@ -71,7 +76,8 @@ def rematte(
         band_px: how far from the outline the alpha may change.
         trust: pull towards `visible_mask`, 0 = none, 1 = strong. Where object and backdrop look
             alike the picture says nothing, and a little trust keeps the old outline. The default
-            suits hard and rough masks; a soft mask that is known to fit wants 0.1 to 0.3.
+            suits hard and rough masks. Where a soft mask explains the colours of the picture, it
+            is found to fit and trusted more whatever is said here.
     """
     rgb, mask = rgb_of(picture), check_alpha(picture, visible_mask)
     band = outline_band(mask, band_px)
@@ -127,24 +133,49 @@ def _half_size(rgb: Float, known: Float, band: Bool, trust: float) -> Float:
     return guided_filter(small_rgb, np.clip(small, 0, 1), radius=2, epsilon=GUIDE_EPSILON, onto=rgb)
 
 
-def _pyramid(rgb: Float, known: Float, band: Bool, trust: float) -> Float:
+def _pyramid(
+    rgb: Float, known: Float, band: Bool, trust: float, *, is_start: bool = False
+) -> Float:
     """Solve from coarse to fine; each level starts from the one before."""
     shape = _half(band.shape)
     start = known
     if min(shape) >= _SMALLEST and band.sum() > 2000:
-        coarse = _pyramid(resized(rgb, shape), resized(known, shape), _shrunk(band, shape), trust)
+        coarse = _pyramid(
+            resized(rgb, shape), resized(known, shape), _shrunk(band, shape), trust, is_start=True
+        )
         start = np.where(band, resized(coarse, band.shape), known)
-    return _solved(rgb, known, band, start, trust)
+    return _solved(rgb, known, band, start, trust, is_start=is_start)
 
 
-def _solved(rgb: Float, known: Float, band: Bool, start: Float, trust: float) -> Float:
+def _solved(
+    rgb: Float, known: Float, band: Bool, start: Float, trust: float, *, is_start: bool
+) -> Float:
     laplacian = BandLaplacian.build(rgb, band, EPSILON)
     prior = known[band].astype(np.float64)
-    right = laplacian.pull(known.ravel().astype(np.float64)) + trust * prior
-    found = solve(laplacian, right, start[band].astype(np.float64), pull_back=trust)
+    pulled = laplacian.pull(known.ravel().astype(np.float64))
+    back = np.full(prior.shape, trust)
+    if trust > 0 and not is_start:  # any mask fits once it is small enough
+        fits = _fits(laplacian.times(prior) - pulled, band)
+        back = np.maximum(back, FITTING_TRUST * fits)
+    right = pulled + back * prior
+    found = solve(laplacian, right, start[band].astype(np.float64), pull_back=back)
     alpha = known.copy()
     alpha[band] = np.clip(found, 0.0, 1.0)
     return alpha
+
+
+def _fits(rest: npt.NDArray[np.float64], band: Bool) -> npt.NDArray[np.float64]:
+    """(n,) in [0, 1], how well an alpha explains the picture around each unknown pixel.
+
+    Args:
+        rest: (n,) L a: 0 where alpha is a line of the colours in each 3 x 3 window. A mask off its
+            edge fails at both, so the whole neighbourhood is asked.
+    """
+    size = np.zeros(band.shape, np.float32)
+    size[band] = np.abs(rest)
+    side = (2 * _FIT_REACH + 1,) * 2
+    near = cv2.blur(size, side) / np.maximum(cv2.blur(band.astype(np.float32), side), 1e-6)
+    return np.clip((_FAILS - near[band]) / (_FAILS - _FITS), 0, 1).astype(np.float64)
 
 
 def _half(shape: tuple[int, ...]) -> tuple[int, int]:

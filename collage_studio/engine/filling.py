@@ -1,7 +1,7 @@
 """Fills behind: one run for each layer that something hides, from the back to the front.
 
-Each run is an ordinary one from noise over a masked part; a layer is painted over what was painted
-behind it before.
+Each run is an ordinary one at strong noise over a masked part, begun with what lies around it; a
+layer is painted over what was painted behind it before.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from pathlib import Path
 from collage_studio.document.recipe import RunSettings
 from collage_studio.evaluate import commands_cutouts
 from collage_studio.evaluate.plan import PARTS, Plan
-from collage_studio.resources_dir import resources_path
 from collage_studio.starter.world import HELD_OUT_FROM
 
 
@@ -28,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_layers(
         commands.add_parser("layers", help="measure what comes back to the layers of a picture")
     )
-    judge = commands.add_parser("judge", help="train the judge network anew")
+    judge = commands.add_parser("judge", help="train a judge network anew")
+    judge.add_argument("--places", action="store_true", help="the judge of places, not of objects")
     judge.add_argument("--scenes", type=int, default=6000)
-    judge.add_argument("--epochs", type=int, default=10)
-    judge.add_argument("--out", type=Path, default=resources_path("starter", "judge.safetensors"))
+    judge.add_argument("--epochs", type=int, help="default: 10, for places 12")
+    judge.add_argument("--out", type=Path, help="default: the bundled file")
 
 
 def _add_ladder(ladder: argparse.ArgumentParser) -> None:

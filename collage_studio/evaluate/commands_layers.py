@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import Filled, FillRequest, HarmoniseRequest, Picture, Produced
-from collage_studio.engine.quality.judge import Judge
 from collage_studio.evaluate.collages import collage_of
+from collage_studio.evaluate.hole_looks import Judges
 from collage_studio.evaluate.holes import HoleScores, holes_table, measure_holes
 from collage_studio.evaluate.layers import (
     LayerScores,
@@ -39,7 +39,7 @@ def layers(args: argparse.Namespace) -> int:
     """Measure both kinds of pictures and write what was found."""
     if args.fill:
         return _holes(args)
-    judge = Judge.load()
+    judges = Judges.load()
     makers: dict[str, Callable[[Scene], Picture]] = {TRUTH: render_lit}
     if args.model:
         makers[ENGINE] = _harmoniser(args)
@@ -51,7 +51,7 @@ def layers(args: argparse.Namespace) -> int:
         ranked.append(ranked_share(scene, args.noise))
         for title, make in makers.items():
             picture = make(scene)
-            scores[title].append(measure(scene, picture, judge, args.noise))
+            scores[title].append(measure(scene, picture, judges, args.noise))
             if len(rows) < SHEET_ROWS:
                 rows.append(contact_row(scene, picture, args.noise))
     summaries = [summarise(title, found) for title, found in scores.items()]
@@ -67,7 +67,7 @@ def layers(args: argparse.Namespace) -> int:
 def _holes(args: argparse.Namespace) -> int:
     from collage_studio.engine.runner import Engine
 
-    engine, judge = Engine(args.device), Judge.load()
+    engine, judges = Engine(args.device), Judges.load()
     settings = RunSettings(model=args.model, steps=args.steps, detail=0.0)
 
     def fill(request: FillRequest) -> list[Filled]:
@@ -75,7 +75,7 @@ def _holes(args: argparse.Namespace) -> int:
 
     scores, rows = list[HoleScores](), list[Picture]()
     for seed in tqdm(range(args.first_seed, args.first_seed + args.count), unit=""):
-        found, row = measure_holes(scene_of(seed), fill, judge, args.noise, settings)
+        found, row = measure_holes(scene_of(seed), fill, judges, args.noise, settings)
         scores.append(found)
         rows += [row] if len(rows) < SHEET_ROWS else []
     table = holes_table(scores)

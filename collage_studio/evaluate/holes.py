@@ -17,10 +17,23 @@ from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document, Raster, Variation
 from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import Filled, FillRequest, Picture
-from collage_studio.engine.quality.judge import NOTHING, Judge
 from collage_studio.evaluate.collages import BACKDROP, collage_of, object_id
-from collage_studio.evaluate.layers import FEWEST_VISIBLE, distance_to, hole_of, others_in
-from collage_studio.evaluate.metrics import Interval, mean_interval, ratio_interval
+from collage_studio.evaluate.hole_looks import (
+    CLEAR,
+    COLOUR,
+    PLACED,
+    HoleCounts,
+    HoleLook,
+    Judges,
+    clear_share,
+    hole_of,
+    look_at,
+    placed_share,
+    shown,
+)
+from collage_studio.evaluate.layers import FEWEST_VISIBLE
+from collage_studio.evaluate.metrics import mean_interval
+from collage_studio.evaluate.places import without
 from collage_studio.starter.render import render_background, render_lit
 from collage_studio.starter.world import Scene
 from collage_studio.writeback.hidden import bare_stack
@@ -32,19 +45,19 @@ Fill = Callable[[FillRequest], list[Filled]]
 
 @dataclass(frozen=True, slots=True)
 class HoleScores:
-    """The holes of one collage before and after they were filled.
+    """The holes of one collage.
 
     Args:
         error: largest difference of the filled stack to the accepted picture, levels of 255.
-        asked: holes; `clear` those in which the judge sees nothing of what was there.
-        colour: mean distance (0..441) to the world's own background, before and after.
+        before, after: what is seen in the holes before and after they were filled.
+        ideal: the same in the world's own rendering.
     """
 
     seed: int
     error: int
-    asked: int
-    clear: tuple[int, int]
-    colour: tuple[float, float]
+    before: HoleCounts
+    after: HoleCounts
+    ideal: HoleCounts
 
 
 def cut_out_of(document: Document) -> Document:
@@ -59,7 +72,7 @@ def cut_out_of(document: Document) -> Document:
 
 
 def measure_holes(
-    scene: Scene, fill: Fill, judge: Judge, noise: float, settings: RunSettings
+    scene: Scene, fill: Fill, judges: Judges, noise: float, settings: RunSettings
 ) -> tuple[HoleScores, Picture]:
     """Fill the holes of one collage; also the picture, the ground before, after, and truth."""
     whole, picture = collage_of(scene, noise=noise), render_lit(scene)
@@ -71,28 +84,23 @@ def measure_holes(
     for found in fill(FillRequest(before, (), scene.seed, settings)):
         filling = Filling(found.layer_id, Raster(found.pixels), found.placement)
         after = with_filling(after, filling)
-    masks, truth = visible_masks(whole), render_background(scene, picture.shape[0])
-    asked, clear, colours = 0, [0, 0], ([], [])
+    masks = visible_masks(whole)
+    looks: tuple[list[HoleLook], ...] = ([], [], [])
     for index, placed in enumerate(scene.objects):
         mask = masks[object_id(index)]
-        if float(mask.sum()) < FEWEST_VISIBLE or judge.found(picture, [mask])[0] != placed.name:
+        if float(mask.sum()) < FEWEST_VISIBLE:
             continue
-        asked += 1
-        for place, stage in enumerate((before, after)):
-            hole, empty = hole_of(stage, index, mask)
-            right = (NOTHING, *others_in(scene, placed.name))
-            clear[place] += judge.found(hole, [mask])[0] in right
-            if empty.any():
-                colours[place].append(distance_to(hole, truth, empty))
+        if judges.objects.found(picture, [mask])[0] != placed.name:
+            continue
+        rest = without(scene, index)
+        holes = [hole_of(stage, index, mask) for stage in (before, after)]
+        holes.append((render_lit(rest, picture.shape[0]), holes[1][1]))
+        for seen, (left, hole) in zip(looks, holes, strict=True):
+            seen.append(look_at(judges, rest, left, mask, hole))
     made = composite_picture(harmonised_stack(after)).astype(int)
-    means = [float(np.mean(part)) if part else float("nan") for part in colours]
-    scores = HoleScores(
-        scene.seed,
-        int(np.abs(made - picture).max()),
-        asked,
-        (clear[0], clear[1]),
-        (means[0], means[1]),
-    )
+    error = int(np.abs(made - picture).max())
+    scores = HoleScores(scene.seed, error, *(HoleCounts.of(seen) for seen in looks))
+    truth = render_background(scene, picture.shape[0])
     return scores, np.hstack([picture, _ground(before), _ground(after), truth])
 
 
@@ -104,24 +112,21 @@ def _ground(document: Document) -> Picture:
 
 def holes_table(scores: list[HoleScores]) -> str:
     """The table of the documentation, with 95 % bootstrap intervals over collages."""
-
-    def shown(interval: Interval, digits: int) -> str:
-        low, high = (f"{end:.{digits}f}" for end in (interval.low, interval.high))
-        return f"{interval.value:.{digits}f} [{low}, {high}]"
-
-    asked = [float(one.asked) for one in scores]
-    clear = [ratio_interval([float(one.clear[i]) for one in scores], asked) for i in (0, 1)]
-    colour = [mean_interval([one.colour[i] for one in scores]) for i in (0, 1)]
+    stages = ([s.before for s in scores], [s.after for s in scores], [s.ideal for s in scores])
+    colours = [mean_interval([one.colour for one in stage]) for stage in stages[:2]]
+    rows = [
+        ("Collages", [str(len(scores))] * 3),
+        (PLACED, [shown(placed_share(stage)) for stage in stages]),
+        (CLEAR, [shown(clear_share(stage)) for stage in stages]),
+        (COLOUR, [*(shown(one, 1) for one in colours), ""]),
+        (
+            "Largest error of the filled stack, levels of 255",
+            ["", str(max(s.error for s in scores)), ""],
+        ),
+    ]
     lines = [
-        "| | continued from around | filled by the model |",
-        "|---|---|---|",
-        f"| Collages | {len(scores)} | {len(scores)} |",
-        "| Holes in which the judge sees nothing of what was there | "
-        + " | ".join(shown(one, 3) for one in clear)
-        + " |",
-        "| Colour distance of holes to the true background, 0 to 441 | "
-        + " | ".join(shown(one, 1) for one in colour)
-        + " |",
-        f"| Largest error of the filled stack, levels of 255 | | {max(s.error for s in scores)} |",
+        "| | continued from around | filled by the model | the world's own rendering |",
+        "|---|---|---|---|",
+        *(f"| {name} | {' | '.join(values)} |" for name, values in rows),
     ]
     return "\n".join(lines) + "\n"

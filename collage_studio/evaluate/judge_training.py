@@ -113,11 +113,12 @@ def train_judge(scenes: int, epochs: int, report: Report, *, seed: int = 0) -> J
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # weights and dropout of this network only
         net = JudgeNet(len(class_names()))
-        _fit(net, lessons, epochs, report)
+        fit(net, lessons, epochs, report)
     return Judge(net, class_names())
 
 
-def _fit(net: JudgeNet, lessons: Lessons, epochs: int, report: Report, batch: int = 128) -> None:
+def fit(net: JudgeNet, lessons: Lessons, epochs: int, report: Report, batch: int = 128) -> None:
+    """Train a network of judges on crops, `epochs` times over all of them."""
     count = len(lessons.classes)
     steps = epochs * (count // batch)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-2)

@@ -6,7 +6,6 @@ whose outlines are known to be the cutouts', and what the engine makes of the co
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -22,10 +21,26 @@ from collage_studio.document.harmonised import harmonised_stack
 from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import Document
 from collage_studio.engine.api import Picture
-from collage_studio.engine.quality.judge import NOTHING, Judge
+from collage_studio.engine.quality.judge import Judge
 from collage_studio.evaluate.collages import collage_of, object_id
+from collage_studio.evaluate.hole_looks import (
+    CLEAR,
+    COLOUR,
+    IDEAL_CLEAR,
+    IDEAL_PLACED,
+    PLACED,
+    HoleCounts,
+    HoleLook,
+    Judges,
+    clear_share,
+    hole_of,
+    look_at,
+    placed_share,
+    shown,
+)
 from collage_studio.evaluate.metrics import Floats, Interval, mean_interval, ratio_interval
-from collage_studio.starter.render import render_background
+from collage_studio.evaluate.places import without
+from collage_studio.starter.render import render_lit
 from collage_studio.starter.world import Scene
 from collage_studio.writeback.leaves import leaves_of, visible_shares
 from collage_studio.writeback.outlines import band_width
@@ -47,8 +62,8 @@ class LayerScores:
         error: largest difference of the recomposed stack to the picture, in levels of 255.
         outline: sum of absolute alpha errors in the bands, and `band` how many px they have.
         moved: how many objects the judge names in the picture and was asked about again, `found`
-            how many it named after the move, `clear` at how many of the holes it saw nothing.
-        hole_colour: mean RGB distance (0..441) of the holes to the world's own background.
+            how many it named after the move.
+        holes: what is seen where they were, `ideal` the same in the world's own rendering.
     """
 
     seed: int
@@ -57,8 +72,8 @@ class LayerScores:
     band: int
     moved: int
     found: int
-    clear: int
-    hole_colour: float
+    holes: HoleCounts
+    ideal: HoleCounts
 
 
 def scene_of(seed: int) -> Scene:
@@ -66,35 +81,27 @@ def scene_of(seed: int) -> Scene:
     return Scene.from_seed(seed, min_objects=2)
 
 
-def measure(scene: Scene, picture: Picture, judge: Judge, noise: float) -> LayerScores:
+def measure(scene: Scene, picture: Picture, judges: Judges, noise: float) -> LayerScores:
     """Give `picture` (H, W, 3) back to the scene's collage and look at what has come of it."""
     document = collage_of(scene, noise=noise)
     written = write_back(document, picture)
     error = int(np.abs(composite_picture(harmonised_stack(written)).astype(int) - picture).max())
     outline, band = _outline_error(document, written)
-    asked, found, clear, distances = 0, 0, 0, list[float]()
-    background = render_background(scene, picture.shape[0])
+    found, looks, ideal = 0, list[HoleLook](), list[HoleLook]()
     masks = visible_masks(document)
     for index, placed in enumerate(scene.objects):
         mask = masks[object_id(index)]
         if float(mask.sum()) < FEWEST_VISIBLE:
             continue
-        seen = _after_move(scene, written, index, judge)
-        if seen is None or judge.found(picture, [mask])[0] != placed.name:
+        seen = _after_move(scene, written, index, judges.objects)
+        if seen is None or judges.objects.found(picture, [mask])[0] != placed.name:
             continue
-        asked += 1
         found += seen == placed.name
-        hole, empty = hole_of(written, index, mask)
-        clear += judge.found(hole, [mask])[0] in (NOTHING, *others_in(scene, placed.name))
-        if empty.any():
-            distances.append(distance_to(hole, background, empty))
-    mean = float(np.mean(distances)) if distances else math.nan
-    return LayerScores(scene.seed, error, outline, band, asked, found, clear, mean)
-
-
-def others_in(scene: Scene, name: str) -> tuple[str, ...]:
-    """What may rightly be seen where an object was: the other objects of the scene."""
-    return tuple(one.name for one in scene.objects if one.name != name)
+        rest, (left, hole) = without(scene, index), hole_of(written, index, mask)
+        looks.append(look_at(judges, rest, left, mask, hole))
+        ideal.append(look_at(judges, rest, render_lit(rest, picture.shape[0]), mask, hole))
+    counted = (HoleCounts.of(looks), HoleCounts.of(ideal))
+    return LayerScores(scene.seed, error, outline, band, len(looks), found, *counted)
 
 
 def _outline_error(document: Document, written: Document) -> tuple[float, int]:
@@ -133,24 +140,6 @@ def _after_move(scene: Scene, written: Document, index: int, judge: Judge) -> st
     return judge.found(composite_picture(stack), [mask])[0]
 
 
-def hole_of(written: Document, index: int, mask: Floats) -> tuple[Picture, Floats]:
-    """The stack without an object and its shadow, and where nothing else lies in its place."""
-    stack = harmonised_stack(replace(written, beside=()))
-    rest = [layer for layer in stack.layers if layer.id != object_id(index)]
-    without = stack.with_layers(*rest)
-    masks = visible_masks(without)
-    others = np.zeros_like(mask)
-    for layer in rest:
-        if layer.id.startswith("object"):
-            others += masks[layer.id]
-    return composite_picture(without), (mask * (others < 0.01)).astype(np.float32)
-
-
-def distance_to(picture: Picture, truth: Picture, where: Floats) -> float:
-    lengths = np.linalg.norm(picture.astype(np.float32) - truth, axis=2)
-    return float((lengths * where).sum() / where.sum())
-
-
 def ranked_share(scene: Scene, noise: float) -> float:
     """Share of neighbouring steps of a known series of tints that the measured change ranks right.
 
@@ -186,7 +175,9 @@ class Summary:
 
     Args:
         outline: mean absolute alpha error in the bands.
-        found, clear: shares of the moved objects. ranked: see `ranked_share`.
+        found: share of the moved objects.
+        clear, placed, colour: of the holes; `ideal_clear` and `ideal_placed` are the judges' own
+            shares on the world's rendering without the object.
     """
 
     title: str
@@ -194,31 +185,32 @@ class Summary:
     worst_error: int
     outline: Interval
     found: Interval
+    placed: Interval
+    ideal_placed: Interval
     clear: Interval
-    hole_colour: Interval
+    ideal_clear: Interval
+    colour: Interval
 
 
 def summarise(title: str, scores: Sequence[LayerScores]) -> Summary:
     """Means over collages with 95 % bootstrap intervals."""
-    moved = [float(one.moved) for one in scores]
+    holes, ideal = [one.holes for one in scores], [one.ideal for one in scores]
     return Summary(
         title,
         len(scores),
         max(one.error for one in scores),
         ratio_interval([one.outline for one in scores], [float(one.band) for one in scores]),
-        ratio_interval([float(one.found) for one in scores], moved),
-        ratio_interval([float(one.clear) for one in scores], moved),
-        mean_interval([one.hole_colour for one in scores]),
+        ratio_interval([float(one.found) for one in scores], [float(one.moved) for one in scores]),
+        placed_share(holes),
+        placed_share(ideal),
+        clear_share(holes),
+        clear_share(ideal),
+        mean_interval([one.colour for one in holes]),
     )
 
 
 def as_markdown(summaries: Sequence[Summary], ranked: Interval) -> str:
     """The table of the documentation."""
-
-    def shown(interval: Interval, digits: int = 3) -> str:
-        low, high = (f"{end:.{digits}f}" for end in (interval.low, interval.high))
-        return f"{interval.value:.{digits}f} [{low}, {high}]"
-
     rows = [
         ("Collages", [str(one.count) for one in summaries]),
         (
@@ -227,11 +219,11 @@ def as_markdown(summaries: Sequence[Summary], ranked: Interval) -> str:
         ),
         ("Mean alpha error in the outline's band", [shown(one.outline) for one in summaries]),
         ("Moved layers the judge still names", [shown(one.found) for one in summaries]),
-        ("Holes in which it sees nothing of them", [shown(one.clear) for one in summaries]),
-        (
-            "Colour distance of holes to the true background, 0 to 441",
-            [shown(one.hole_colour, 1) for one in summaries],
-        ),
+        (PLACED, [shown(one.placed) for one in summaries]),
+        (IDEAL_PLACED, [shown(one.ideal_placed) for one in summaries]),
+        (CLEAR, [shown(one.clear) for one in summaries]),
+        (IDEAL_CLEAR, [shown(one.ideal_clear) for one in summaries]),
+        (COLOUR, [shown(one.colour, 1) for one in summaries]),
     ]
     lines = [
         "| | " + " | ".join(one.title for one in summaries) + " |",

@@ -1,8 +1,8 @@
 """Fills hidden parts: the run that paints one of them, and its picture put into the layer.
 
 Each layer is painted by itself: with the layers behind it, without those in front and without the
-shadows they cast. Noise is 1 where the layer has no pixels and 0 where the picture shows it, so
-what the accepted picture shows stays as it is, and the stack still makes it.
+shadows they cast. Noise is strong where the layer has no pixels and 0 where the picture shows it,
+so what the accepted picture shows stays as it is, and the stack still makes it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ from collage_studio.writeback.settling import Filling, filling_of, pixels_of, se
 
 _RING_PX = 4
 _SURE = 0.98
+MISSING_NOISE = 0.8
+"""Noise where pixels are missing: they are begun with what lies around, continued. From nothing
+but noise a small model paints colours of another light."""
+_LIGHT = 24.0
+"""Levels of 255 by which a small model may miss the light."""
 REPAINTED_FROM = 0.7
 """Noise from which on a layer's own pixels say too little about its hidden parts."""
 
 
 def noise_of(gap: Gap) -> Float:
-    """(h, w) noise of the run: 1 where pixels are missing, 0 on what is known.
+    """(h, w) noise of the run: strong where pixels are missing, 0 on what is known.
 
     Hidden parts that the cutout shows keep its pixels in the picture's light; of a layer that was
     repainted they are painted from there, at the layer's own noise.
@@ -39,7 +44,7 @@ def noise_of(gap: Gap) -> Float:
     own = gap.leaf.layer.effective_noise
     if gap.layer_id != GROUND and own >= REPAINTED_FROM:
         noise[gap.hidden] = own
-    noise[gap.missing] = 1.0
+    noise[gap.missing] = MISSING_NOISE
     return noise
 
 
@@ -60,7 +65,7 @@ def run_of(document: Document, gap: Gap, seed: int, settings: RunSettings) -> Re
     canvas = np.zeros(document.size.shape, np.float32)
     canvas[gap.box.slices] = noise_of(gap)
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    # Whole cells begin as noise: what is mixed into them at the edge is not known either.
+    # Whole cells are painted: what is mixed into them at the edge is not known either.
     wide = cv2.dilate(canvas, kernel)
     also = Mask(np.rint(wide * 255).astype(np.uint8))
     return RerollRequest(begun, (), (seed,), settings, also=also)
@@ -94,15 +99,20 @@ def filled(document: Document, gap: Gap, picture: Picture) -> tuple[Filling, ...
 
 
 def _lead(apart: Float, where: Region, known: Region, side: int) -> Float:
-    """(h, w, 3) differences at the edge of a gap, continued into it and fading with distance."""
+    """(h, w, 3) differences at the edge of a gap, continued into it.
+
+    Small ones are another light and go through all of it; of larger ones, which are other things,
+    the rest fades with distance.
+    """
     reach = max(2, round(side / 64))
     near = _near(where, reach + _RING_PX) & known
     if not near.any():
         return np.zeros_like(apart)
     mean = filled_means((apart,), near.astype(np.float32), max(1.0, reach / 2))[0]
+    light = np.clip(mean, -_LIGHT, _LIGHT)
     away = cv2.distanceTransform(where.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     fade = np.exp(-away / (4 * reach))[..., None]
-    return (mean * fade).astype(np.float32)
+    return (light + (mean - light) * fade).astype(np.float32)
 
 
 def _near(region: Region, px: int) -> Region:

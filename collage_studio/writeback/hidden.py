@@ -17,6 +17,7 @@ from collage_studio.document.geometry import Rect
 from collage_studio.document.harmonised import GROUND, harmonised_stack
 from collage_studio.document.model import Document, LayerKind
 from collage_studio.writeback.leaves import FEWEST, Leaf, leaves_of
+from collage_studio.writeback.relight import filled_means
 
 Float = npt.NDArray[np.float32]
 Region = npt.NDArray[np.bool_]
@@ -72,7 +73,8 @@ def with_closed_holes(leaves: tuple[Leaf, ...], shape: tuple[int, int]) -> tuple
         if leaf.layer.kind is LayerKind.PICTURE:
             holes = _hidden_holes(leaf.alpha > 0.5, free[cut], shape[0] * shape[1])
             if holes.any():
-                leaf = replace(leaf, alpha=np.where(holes, np.float32(1), leaf.alpha))
+                alpha = np.where(holes, np.float32(1), leaf.alpha)
+                leaf = replace(leaf, alpha=alpha, colours=_continued(leaf, holes))
         free[cut] *= 1 - leaf.alpha
         found.append(leaf)
     return tuple(reversed(found))
@@ -123,6 +125,12 @@ def _pixelless(document: Document, leaf: Leaf, own: Mapping[str, Leaf]) -> Regio
         alpha[source.box.slices] = source.alpha
     # A soft edge is none: only where a hole was closed does the layer have more than its cutout.
     return leaf.alpha - alpha[leaf.box.slices] > 0.4
+
+
+def _continued(leaf: Leaf, holes: Region) -> Float:
+    """(h, w, 3) colours of a leaf that go on into its holes, where it has none of its own."""
+    around = filled_means((leaf.colours,), (leaf.own > 0.99).astype(np.float32), 1.0)[0]
+    return np.where((holes & (leaf.own < 0.5))[..., None], around, leaf.colours)
 
 
 def _hidden_holes(solid: Region, free: Float, canvas: int) -> Region:

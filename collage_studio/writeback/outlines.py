@@ -4,6 +4,9 @@ What lies behind a layer is known here, which no matting from one picture can sa
 it, in the light of the picture. A pixel near the outline that shows something else belongs to the
 layer, as far as it leads from what is behind to the layer's own edge:
 a = <P - B, F - B> / |F - B|^2.
+
+Only where most of a pixel shows the layer has it grown. What is fainter is a soft edge: the layer's
+colours bleed into the ground, and go with the shadow and the light that it casts.
 """
 
 from __future__ import annotations
@@ -22,8 +25,11 @@ Float = npt.NDArray[np.float32]
 _QUIET = 0.05
 """Distance (of at most sqrt 3) up to which a pixel shows just what is expected behind it."""
 _LEAST_APART = 0.02
-_DOUBT = 0.15
-"""By how much an alpha has to be larger than the mask's own before it counts."""
+_FAINT = 0.1
+"""Share of a pixel from which on a layer bleeds into what is around it."""
+_DOUBT = 0.6
+"""By how much an alpha has to be larger than the mask's own before it counts: a soft edge shows
+at most half of the layer beyond its outline."""
 
 
 def band_width(shape: tuple[int, int]) -> int:
@@ -33,7 +39,7 @@ def band_width(shape: tuple[int, int]) -> int:
 
 def with_fresh_outlines(
     leaves: tuple[Leaf, ...], target: Float, band_px: int, keep_from: int
-) -> tuple[Leaf, ...]:
+) -> tuple[tuple[Leaf, ...], Float]:
     """The leaves, grown where the picture shows them beyond their masks, back to front.
 
     Layers that no run may change keep their outline, and so do fills.
@@ -41,7 +47,12 @@ def with_fresh_outlines(
     Args:
         target: (H, W, 3) in [0, 1] the accepted picture.
         keep_from: leaves up to this index keep their outline: the canvas and the ground.
+
+    Returns:
+        The leaves, and (H, W, 3) in [-1, 1] by what their colours bleed into what is around them:
+        soft edges that are no outline.
     """
+    bleeding = np.zeros_like(target)
     shares = visible_shares(leaves, target.shape[:2])
     behind = np.zeros_like(target)
     fresh = list[Leaf]()
@@ -53,10 +64,11 @@ def with_fresh_outlines(
         uncovered = np.clip(share / np.maximum(leaf.alpha, np.float32(1 / 255)), 0, 1)
         if not is_kept:
             free = _free_around(leaf, uncovered)
-            leaf = _grown(leaf, shown, below, free, band_px)
+            leaf, beyond = _grown(leaf, shown, below, free, band_px)
+            bleeding[leaf.box.slices] += beyond
         fresh.append(leaf)
         below += leaf.alpha[..., None] * (expected - below)
-    return tuple(fresh)
+    return tuple(fresh), bleeding
 
 
 def _expected(leaf: Leaf, share: Float, shown: Float, band_px: int) -> Float:
@@ -76,15 +88,16 @@ def _free_around(leaf: Leaf, uncovered: npt.NDArray[np.floating]) -> Float:
     return np.where(leaf.alpha > 0.5, uncovered, np.clip(near, 0, 1)).astype(np.float32)
 
 
-def _grown(leaf: Leaf, shown: Float, below: Float, free: Float, band_px: int) -> Leaf:
-    inside = leaf.own >= 0.5
+def _grown(leaf: Leaf, shown: Float, below: Float, free: Float, band_px: int) -> tuple[Leaf, Float]:
+    """The leaf with a larger alpha where it was drawn, and (h, w, 3) what it adds beyond that."""
+    inside, nothing = leaf.own >= 0.5, np.zeros_like(shown)
     if not inside.any() or inside.all():
-        return leaf
+        return leaf, nothing
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     near = np.clip((2 * band_px - distance) / band_px, 0, 1) * (free > 0.9)
     core = _eroded(leaf.own * free, max(1, band_px // 2))
     if float(core.sum()) < 4:
-        return leaf
+        return leaf, nothing
     edge = filled_means((shown,), core, max(1.0, band_px / 2))[0]
     apart, change = edge - below, shown - below
     length = np.square(apart).sum(axis=2)
@@ -96,7 +109,9 @@ def _grown(leaf: Leaf, shown: Float, below: Float, free: Float, band_px: int) ->
     found = np.clip(along, 0, 1) * leads * np.clip(size / _QUIET - 1, 0, 1) * near
     more = np.clip((found - leaf.own - _DOUBT) / (1 - _DOUBT), 0, 1)
     wider = stepped((leaf.own + more).astype(np.float32))
-    return replace(leaf, alpha=np.maximum(leaf.alpha, wider))
+    alpha = np.maximum(leaf.alpha, wider)
+    rest = np.clip(found - alpha - _FAINT, 0, 1) / (1 - _FAINT)
+    return replace(leaf, alpha=alpha), (rest[..., None] * apart).astype(np.float32)
 
 
 def _eroded(values: Float, radius: int) -> Float:

@@ -45,15 +45,17 @@ class Shading:
         self.light[cut][where] = 0.0
 
 
-def shading_of(own: Float, shown: Float, share: Float, covered: Float) -> Shading:
+def shading_of(own: Float, shown: Float, share: Float, covered: Float, bleeding: Float) -> Shading:
     """Split what is `shown` of the ground into its own pixels, shadow and light.
 
     Args:
         own: (h, w, 3) the ground's own pixels. shown: its colours in the picture.
         share: (h, w) how much of each pixel shows the ground.
         covered: (h, w) how much of each pixel other layers cover.
+        bleeding: (h, w, 3) by how much soft edges of other layers change what is shown.
     """
     side = max(share.shape)
+    given, shown = shown, np.clip(shown - bleeding, 0, 1).astype(np.float32)
     nearness = _nearness(covered, 0.3 * side)
     far = share * (1 - nearness)
     if far.sum() < 0.02 * share.sum():
@@ -67,9 +69,12 @@ def shading_of(own: Float, shown: Float, share: Float, covered: Float) -> Shadin
     ratio = np.repeat(seen / np.maximum(wanted, 0.02), 3, axis=2)
     shadow = 1 - nearness[..., None] * _audible(1 - ratio)
     light = nearness[..., None] * _audible(np.repeat(seen - wanted, 3, axis=2))
+    change = given - shown
+    shadow = shadow * np.where(change < 0, given / np.maximum(shown, _STEP), 1)
+    light = 1 - (1 - light) * (1 - np.clip(change / np.maximum(1 - shown, _STEP), 0, 1))
     # The ground's own pixels must be able to give what is shown.
-    needed = shown * certain[..., None]
-    light = np.where(certain[..., None] > 0, np.minimum(light, shown), light)
+    needed = given * certain[..., None]
+    light = np.where(certain[..., None] > 0, np.minimum(light, given), light)
     light = np.floor(light * 255) * _STEP
     least = (needed - light) / np.maximum(1 - light, _STEP)
     shadow = np.maximum(_stepped(shadow), np.ceil(least.clip(0, 1) * 255) * _STEP)

@@ -64,12 +64,12 @@ def write_back(document: Document, picture: Picture, variation_id: str = "") -> 
     band = band_width(shape)
     leaves = with_closed_holes(leaves_of(document, 2 * band), shape)
     base = _ground_index(leaves, visible_shares(leaves, shape))
-    leaves = with_fresh_outlines(leaves, target, band, base)
+    leaves, bleeding = with_fresh_outlines(leaves, target, band, base)
     shares = visible_shares(leaves, shape)
     colours = [
         _first_guess(leaf, share, target) for leaf, share in zip(leaves, shares, strict=True)
     ]
-    shading, casts = _shading(leaves, shares, colours, base)
+    shading, casts = _shading(leaves, shares, colours, base, bleeding)
     for tile in Rect.of_size(document.size).tiles(_TILE):
         _meet(leaves, shares, colours, shading, base, target, tile)
     pixels = {
@@ -106,14 +106,18 @@ def _with_hidden(leaf: Leaf, share: Float, front: Float) -> Float:
 
 
 def _shading(
-    leaves: tuple[Leaf, ...], shares: list[Float], colours: list[Float], base: int
+    leaves: tuple[Leaf, ...],
+    shares: list[Float],
+    colours: list[Float],
+    base: int,
+    bleeding: Float,
 ) -> tuple[Shading | None, Casts]:
-    """Take shadow and light off the ground's colours; by index of the leaf that casts them."""
+    """Take shadow, light and bleeding off the ground's colours; by index of what casts them."""
     leaf, share = leaves[base], shares[base]
     if len(leaves) <= base + 1 or is_fill(leaf.layer) or share.max() <= FEWEST:
         return None, {}
     covered = (leaf.alpha - share).clip(0, 1)
-    found = shading_of(leaf.colours, colours[base], share, covered)
+    found = shading_of(leaf.colours, colours[base], share, covered, bleeding[leaf.box.slices])
     if found.shadow.min() >= 1 and found.light.max() <= 0:
         return None, {}
     casters = _casters(leaves, shares, base)

@@ -80,6 +80,15 @@ def test_a_hard_mask_gets_its_soft_edge_back():
     assert np.abs(alpha - truth)[band].mean() < 0.3 * np.abs(hard - truth)[band].mean()
 
 
+def test_a_mask_that_explains_the_picture_is_kept_and_a_shifted_one_is_not():
+    truth = soft_disc()
+    band = outline_band(truth, 5)
+    assert np.abs(rematte(over(truth), truth, 5) - truth)[band].mean() < 0.008
+    shifted = np.roll(truth, 2, axis=1)
+    found = rematte(over(truth), shifted, 5)
+    assert np.abs(found - truth)[band].mean() < 0.7 * np.abs(shifted - truth)[band].mean()
+
+
 def test_re_matting_leaves_everything_beyond_its_band():
     truth = soft_disc() * np.float32(0.7)
     alpha = rematte(over(truth), truth, 5)

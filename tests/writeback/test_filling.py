@@ -21,7 +21,7 @@ from collage_studio.document.model import (
     Variation,
 )
 from collage_studio.document.recipe import Recipe, RunSettings
-from collage_studio.writeback.filling import filled, needs_run, noise_of, run_of
+from collage_studio.writeback.filling import MISSING_NOISE, filled, needs_run, noise_of, run_of
 from collage_studio.writeback.hidden import gaps_of
 from collage_studio.writeback.settling import with_filling
 from collage_studio.writeback.stack import write_back
@@ -138,10 +138,16 @@ def test_the_stack_makes_the_accepted_picture_whatever_was_painted(hole: bool, c
     assert error(after) <= 1
 
 
+def test_a_backdrop_goes_on_into_its_hole_without_a_dark_rim():
+    left = without(accepted(Document(SIZE, (room(hole=ball()), ball()))), "ball")
+    truth = composite_picture(Document(SIZE, (room(),)))
+    assert (truth.astype(int) - left).max() < 20
+
+
 def test_what_was_painted_is_seen_where_the_layer_was():
     after = painted(accepted(Document(SIZE, (room(hole=ball()), ball()))), colour=20)
     middle = without(after, "ball")[22:26, 28:32]
-    assert np.abs(middle.astype(int) - 20).mean() < 40
+    assert np.abs(middle.astype(int) - 20).mean() < 60
 
 
 def test_the_run_sees_no_layer_in_front_and_none_of_its_words():
@@ -154,7 +160,7 @@ def test_the_run_sees_no_layer_in_front_and_none_of_its_words():
     assert request.document.written_caption()[0] == "a room at night"
     assert request.settings.avoid == "a ball"
     assert request.also is not None
-    assert request.also.values[24, 30] == 255
+    assert request.also.values[24, 30] == round(255 * MISSING_NOISE)
     assert request.also.values[2, 2] == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from collage_studio.document.harmonised import (
     harmonised_stack,
     without_harmonised,
 )
+from collage_studio.document.masks import visible_masks
 from collage_studio.document.model import BlendMode, Document, Layer, LayerKind, Mask, Raster
 from collage_studio.writeback.leaves import leaves_of, visible_shares
 from collage_studio.writeback.stack import write_back
@@ -33,6 +35,12 @@ def soft_disc(side: int, colour: tuple[int, int, int]) -> Raster:
     pixels[..., :3] = colour
     pixels[..., 3] = np.rint(alpha * 255)
     return Raster(pixels)
+
+
+def sharp_disc(side: int) -> Raster:
+    y, x = np.mgrid[0:side, 0:side] + 0.5
+    alpha = np.clip(side / 2 - np.hypot(x - side / 2, y - side / 2), 0, 1) * 255
+    return Raster(np.dstack([np.full((side, side, 3), (220, 60, 40)), alpha]).astype(np.uint8))
 
 
 def backdrop() -> Layer:
@@ -116,6 +124,44 @@ def test_a_moved_layer_takes_its_harmonised_pixels_along():
         document.with_layers(backdrop(), replace(disc, placement=moved.placement))
     )
     assert np.abs(composite_picture(harmonised_stack(stack)).astype(int) - expected).max() <= 3
+
+
+def test_a_blurred_edge_is_no_new_outline_and_leaves_no_rim_behind():
+    size = Size(128, 96)
+    room = Layer("room", "Room", raster=Raster.from_rgb(np.full((96, 128, 3), 90, np.uint8)))
+    place = Affine.translation(40, 24)
+    disc = Layer("disc", "Disc", raster=sharp_disc(48), placement=place)
+    document = Document(size, (room, disc))
+    picture = cv2.GaussianBlur(composite_picture(document), (0, 0), 1.5).astype(np.uint8)
+    written = write_back(document, picture)
+    stack = harmonised_stack(written)
+    assert np.abs(composite_picture(stack).astype(int) - picture).max() <= 1
+    alphas = [visible_masks(one)["disc"] for one in (document, stack)]
+    near = cv2.dilate((alphas[0] > 0).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert np.abs(alphas[1] - alphas[0])[near].mean() < 0.01
+    left = composite_picture(stack.with_layers(*(one for one in stack.layers if is_room(one))))
+    shown = np.abs(picture.astype(int) - 90).max(axis=2)
+    rim = near & (alphas[0] == 0)
+    assert np.abs(left.astype(int) - 90).max(axis=2)[rim].mean() < 0.6 * shown[rim].mean()
+
+
+def is_room(layer: Layer) -> bool:
+    return layer.id != "disc" and caster_of(layer) != "disc"
+
+
+def test_an_object_drawn_well_beyond_its_mask_gets_a_larger_one():
+    size = Size(128, 96)
+    room = Layer("room", "Room", raster=Raster.from_rgb(np.full((96, 128, 3), 90, np.uint8)))
+    small, large = (
+        Layer("disc", "Disc", raster=sharp_disc(side), placement=place)
+        for side, place in ((48, Affine.translation(40, 24)), (54, Affine.translation(37, 21)))
+    )
+    drawn = composite_picture(Document(size, (room, large)))
+    written = harmonised_stack(write_back(Document(size, (room, small)), drawn))
+    before = visible_masks(Document(size, (room, small)))["disc"]
+    truth = visible_masks(Document(size, (room, large)))["disc"]
+    found = visible_masks(written)["disc"]
+    assert np.abs(found - truth).sum() < 0.6 * np.abs(before - truth).sum()
 
 
 def test_a_shadow_on_the_ground_becomes_a_multiply_layer():
