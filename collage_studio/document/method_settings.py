@@ -36,7 +36,8 @@ class NoiseCollage:
         shape: regions are "box" around a layer or its own "outline".
         in_front: a region counts only where no layer in front hides it; otherwise regions that
             overlap are averaged, as published.
-        crops: predict each region in a box of its own with surroundings, not on all of the canvas.
+        crops: predict small regions in a box of their own with surroundings, not on all of the
+            canvas.
         context: surroundings on each side of that box, as a part of the region's size, >= 0.
     """
 

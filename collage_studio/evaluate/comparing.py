@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from collage_studio.document.method_settings import NO_ADAPTER, RichContext
+from collage_studio.document.method_settings import NO_ADAPTER, NoiseCollage, RichContext
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import HarmoniseRequest, Picture
 from collage_studio.engine.quality.judge import judge_path
@@ -68,6 +68,12 @@ WAYS: dict[str, Way] = {
         f"{key}{NAMES_ALONE}": replace(way, title=f"{way.title}, names alone", short=True)
         for key, way in _METHODS.items()
     },
+    f"noise_collage_whole{NAMES_ALONE}": Way(
+        "NoiseCollage without crops, names alone",
+        "noise_collage",
+        short=True,
+        own=NoiseCollage(crops=False),
+    ),
 }
 """The columns but the truth, by key."""
 

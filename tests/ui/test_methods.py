@@ -104,7 +104,7 @@ def test_comparing_queues_every_method_with_the_same_seeds_in_one_run(opened):
     assert [job.request.settings.method for job in jobs] == list(NAMES)
     assert len({job.seeds for job in jobs}) == 1
     assert title_of(jobs[1].request) == "Harmonise, NoiseCollage"
-    assert len({runs._run_of(job) for job in jobs}) == 1
+    assert len({runs._run_of(job.id) for job in jobs}) == 1
 
 
 def test_tiles_of_a_comparison_say_their_method(opened):

@@ -42,6 +42,11 @@ from collage_studio.engine.regions.segments import (
 from collage_studio.engine.regions.windows import box_of, surrounded
 from collage_studio.engine.walking import Entry, enter, walk
 
+WORTH_CROPPING = 0.3
+"""Share of the window up to which a region is predicted in a crop. A crop takes a row of words to
+avoid of its own, which all rows on the whole window share: above a half it costs more than it
+saves, and it sees less of the picture."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
@@ -161,7 +166,9 @@ def _crop(box: Rect, settings: NoiseCollage, family: Family, window: Size) -> Re
         return Rect.of_size(window)
     native = family.native_px // family.factor
     step = math.lcm(family.alignment, max(1, native // 16))
-    return surrounded(box, settings.context, native * 3 // 8, step, window)
+    crop = surrounded(box, settings.context, native * 3 // 8, step, window)
+    is_worth_it = crop.width * crop.height <= WORTH_CROPPING * window.width * window.height
+    return crop if is_worth_it else Rect.of_size(window)
 
 
 def _shifted(frame: Frame, crop: Rect) -> Frame:

@@ -116,7 +116,7 @@ FIELDS: dict[str, tuple[Setting, ...]] = {
             "Draw objects",
             "in crops, faster",
             "on the whole canvas",
-            "Draw objects: In a crop with surroundings, or each on the whole canvas.",
+            "Draw objects: Small ones in a crop with surroundings, or each on the whole canvas.",
         ),
     ),
     "multi_diffusion": (

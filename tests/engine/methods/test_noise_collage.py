@@ -214,6 +214,19 @@ def test_small_regions_cost_little():
     assert cost(setup.rows, Size(64, 64)) < 0.35 * 18
 
 
+def test_a_large_region_is_predicted_on_the_whole_canvas_and_a_small_one_in_a_crop():
+    family = tiny.family(tiny.pipeline())
+    boxes = [
+        box_layer(Rect(0, 0, 320, 400), text="cat", layer_id="cat"),
+        box_layer(Rect(400, 400, 500, 500), text="dog", layer_id="dog"),
+    ]
+    run = settings("noise_collage", resolution=512)
+    rows = prepared(blank(run, *boxes, size=Size(512, 512)), family).rows
+    whole = [row for row in rows if row.window == Rect(0, 0, 64, 64)]
+    assert len(whole) == 3  # the caption, the cat, and the words to avoid of both
+    assert len(rows) - len(whole) == 2  # the dog with words to avoid of its own
+
+
 def test_regions_that_nothing_may_change_are_not_predicted():
     family = tiny.family(tiny.pipeline())
     document = cat_and_dog(settings("noise_collage", NoiseCollage(crops=False)))
