@@ -295,13 +295,16 @@ class RunView:
     def _end(self, job: Job) -> None:
         self._throttle.drop()
         self._strip.mark_streaming("")
-        self._canvas.show_preview(None)
         first, self._first_of_run = self._first_of_run, ""
         if first and not self._chosen_meanwhile and job.state is not JobState.WAITING:
-            # In a turn of its own: buttons, strip and rows are painted before the picture is made.
+            # In a turn of its own: buttons, strip and rows are painted before the picture is made,
+            # and the last preview stands until then.
             QTimer.singleShot(0, self._canvas, lambda: self._show_first(first))
+        else:
+            self._canvas.show_preview(None)
 
     def _show_first(self, variation_id: str) -> None:
+        self._canvas.show_preview(None)
         there = any(v.id == variation_id for v in self._session.editor.document.variations)
         if there and not self._chosen_meanwhile:
             self.show(variation_id)
