@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from collage_studio.document.announcer import Announcer
 from collage_studio.document.history import History
 from collage_studio.document.model import Document
 
 Edit = Callable[[Document], Document]
+
+_COLLAGE = tuple(
+    part.name for part in fields(Document) if part.name not in {"variations", "accepted"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,11 @@ class Changed:
 
     before: Document
     after: Document
+
+    @property
+    def changes_collage(self) -> bool:
+        """Something beside the runs' pictures changed, so panels about layers look again."""
+        return any(getattr(self.before, part) is not getattr(self.after, part) for part in _COLLAGE)
 
 
 class Editor:

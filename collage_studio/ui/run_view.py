@@ -22,6 +22,7 @@ from collage_studio.ui.panels.strip_looks import ACCEPTED, COLLAGE, Pending
 from collage_studio.ui.panels.top_bar import TopBar
 from collage_studio.ui.session import Session
 from collage_studio.ui.throttle import Throttle
+from collage_studio.ui.turns import Turns
 
 if TYPE_CHECKING:
     from collage_studio.ui.proofs import Proofs
@@ -52,6 +53,7 @@ class RunView:
         self._throttle: Throttle[tuple[Job, Previewed]] = Throttle(
             lambda pair: self._paint_preview(*pair), PREVIEW_MS, canvas
         )
+        self._turns = Turns(canvas)
         # Counting beside the window slows it down, so a new picture is painted first.
         self._uncounted: list[tuple[Document, Variation]] = []
         self._count_timer = QTimer(canvas, singleShot=True, interval=COUNT_AFTER_MS)
@@ -87,6 +89,7 @@ class RunView:
     def close(self) -> None:
         """Stop listening; called when the window closes."""
         self._throttle.drop()
+        self._turns.drop()
         self._count_timer.stop()
         for subscription in self._subscriptions:
             subscription.close()
@@ -100,6 +103,10 @@ class RunView:
 
     def show(self, key: str) -> None:
         """Put the collage, the accepted picture or a variation on the canvas."""
+        self._put_on_canvas(key)
+        self._say_what_is_shown()
+
+    def _put_on_canvas(self, key: str) -> None:
         document = self._session.editor.document
         variation = next((v for v in document.variations if v.id == key), None)
         self._canvas.show_variation(variation)
@@ -108,6 +115,8 @@ class RunView:
         elif self._canvas.view == "collage":
             self._canvas.view = "result"
         self._strip.show_key(key)
+
+    def _say_what_is_shown(self) -> None:
         self._refresh_next_step()
         self._show_proof()
 
@@ -224,15 +233,20 @@ class RunView:
     # Runs
 
     def _on_job(self, job: Job) -> None:
+        self._show_pending(self._session.runs.board.running or job)
+        if job.is_over:
+            self._end(job)
+            self._turns.add(self._show_running)
+            return
+        if job.state is JobState.RUNNING and not job.step and not job.seeds_done:
+            self._first_of_run, self._chosen_meanwhile = "", False
+        self._show_running()
+
+    def _show_running(self) -> None:
         board = self._session.runs.board
         running = board.running
         self._caption.show_job(running)
         self._top.show_running(1 if running else 0, len(board.waiting))
-        self._show_pending(running or job)
-        if job.is_over:
-            self._end(job)
-        elif job.state is JobState.RUNNING and not job.step and not job.seeds_done:
-            self._first_of_run, self._chosen_meanwhile = "", False
         self._changed()
 
     def _show_pending(self, job: Job) -> None:
@@ -297,9 +311,8 @@ class RunView:
         self._strip.mark_streaming("")
         first, self._first_of_run = self._first_of_run, ""
         if first and not self._chosen_meanwhile and job.state is not JobState.WAITING:
-            # In a turn of its own: buttons, strip and rows are painted before the picture is made,
-            # and the last preview stands until then.
-            QTimer.singleShot(0, self._canvas, lambda: self._show_first(first))
+            # The strip is painted before the picture is made; the last preview stands until then.
+            self._turns.add(lambda: self._show_first(first))
         else:
             self._canvas.show_preview(None)
 
@@ -307,4 +320,5 @@ class RunView:
         self._canvas.show_preview(None)
         there = any(v.id == variation_id for v in self._session.editor.document.variations)
         if there and not self._chosen_meanwhile:
-            self.show(variation_id)
+            self._put_on_canvas(variation_id)
+            self._turns.add(self._say_what_is_shown)

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow, variation
 
 from collage_studio.engine.api import Failed, Finished, Previewed, Produced, Started, Stepped
 from collage_studio.jobs.board import Job
+from collage_studio.ui.panels.strip_looks import COLLAGE
+
+
+class _Paints(QObject):
+    """Counts paint events of the widgets inside a region."""
+
+    def __init__(self, region: QWidget) -> None:
+        super().__init__(region)
+        self.count = 0
+        for widget in (region, *region.findChildren(QWidget)):
+            widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() is QEvent.Type.Paint
+        return False
 
 
 def _started(opened: OpenWindow, seeds: tuple[int, ...]) -> Job:
@@ -26,7 +42,7 @@ def _produce(opened: OpenWindow, job: Job, seed: int) -> None:
     opened.session.runs.handle(job.id, Produced(seed, rgb, made.recipe))
 
 
-def test_running_job_takes_the_place_of_the_buttons(opened: OpenWindow) -> None:
+def test_running_job_takes_the_place_of_the_buttons(qtbot: QtBot, opened: OpenWindow) -> None:
     caption = opened.window.caption
     job = _started(opened, (1, 2))
     opened.session.runs.handle(job.id, Stepped((1,), 3, 10))
@@ -35,7 +51,7 @@ def test_running_job_takes_the_place_of_the_buttons(opened: OpenWindow) -> None:
     _produce(opened, job, 1)
     _produce(opened, job, 2)
     opened.session.runs.handle(job.id, Finished())
-    assert caption.harmonise.isVisible()
+    qtbot.waitUntil(caption.harmonise.isVisible)
     assert opened.window.top.queue.text() == "Queue"
 
 
@@ -49,6 +65,38 @@ def test_strip_appears_with_the_first_run_and_has_a_tile_for_each_seed(opened: O
     picture = np.zeros((30, 40, 3), np.uint8)
     opened.session.runs.handle(job.id, Previewed(7, 1, picture))
     assert strip.state_of(f"{job.id}:7") == "running"
+
+
+def test_a_variation_that_arrives_repaints_the_strip_and_not_the_panels(
+    qtbot: QtBot, opened: OpenWindow
+) -> None:
+    window = opened.window
+    job = _started(opened, (7, 8))
+    window.canvas.settle()
+    qtbot.waitUntil(lambda: window.canvas.is_settled)
+    qtbot.wait(100)
+    panels = [_Paints(part) for part in (window.layers, window.inspector, window.options)]
+    canvas, strip = _Paints(window.canvas), _Paints(window.strip)
+    _produce(opened, job, 7)
+    qtbot.waitUntil(lambda: strip.count > 0)
+    qtbot.wait(50)
+    assert [panel.count for panel in panels] == [0, 0, 0]
+    assert canvas.count == 0
+
+
+def test_what_the_end_of_a_run_changes_is_painted_over_several_turns(
+    qtbot: QtBot, opened: OpenWindow
+) -> None:
+    window = opened.window
+    job = _started(opened, (7,))
+    _produce(opened, job, 7)
+    qtbot.wait(50)
+    opened.session.runs.handle(job.id, Finished())
+    assert not window.caption.harmonise.isVisible()
+    assert window.run_view.shown == COLLAGE
+    qtbot.waitUntil(lambda: window.run_view.shown != COLLAGE)
+    qtbot.waitUntil(lambda: window.caption.harmonise.property("kind") == "tinted")
+    qtbot.waitUntil(window.caption.harmonise.isVisible)
 
 
 def test_previews_never_enter_the_document(opened: OpenWindow) -> None:

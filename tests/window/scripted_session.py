@@ -198,6 +198,7 @@ def harmonise(driver: Driver) -> None:
     driver.shot("generating")
     driver.beat.start()  # after the screenshot, whose own work would count
     driver.run_done(job)
+    driver.pause(0.5)  # what the end of a run changes is painted over several turns
     driver.report["longest_stall_ms"] = round(driver.beat.stop(), 1)
     job = driver.job(job)
     counts = {str(s): len(set(driver.previews.get((job.id, s), []))) for s in job.seeds}

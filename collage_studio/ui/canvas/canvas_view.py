@@ -330,6 +330,8 @@ class CanvasView(QWidget):
         there = {v.id for v in changed.after.variations}
         if self.scene.shown is not None and self.scene.shown.id not in there:
             self.scene.shown = None
+        elif not changed.changes_collage and changed.before.accepted is changed.after.accepted:
+            return  # a variation that came or went is not what the canvas shows
         if changed.before.size != changed.after.size:
             self.viewport = self.viewport.with_canvas(changed.after.size).fitted()
             self.zoom_changed.emit(self.zoom)

@@ -13,7 +13,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QTextEdit, QWidget
 
-from collage_studio.app.editor import Editor
+from collage_studio.app.editor import Changed, Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document import edits
 from collage_studio.document.model import Caption, LayerRef
@@ -38,7 +38,7 @@ class CaptionEdit(QTextEdit):
         self._chips = ChipPainter(self, lambda: editor.document, self._lit)
         self.document().documentLayout().registerHandler(CHIP_TYPE, self._chips)
         self._subscriptions = [
-            editor.changed.subscribe(lambda change: self._show_document()),
+            editor.changed.subscribe(self._on_changed),
             selection.changed.subscribe(lambda ids: self._repaint()),
             selection.hover_changed.subscribe(lambda layer_id: self._repaint()),
         ]
@@ -72,6 +72,10 @@ class CaptionEdit(QTextEdit):
             subscription.close()
 
     # From the document
+
+    def _on_changed(self, change: Changed) -> None:
+        if change.changes_collage:
+            self._show_document()
 
     def _show_document(self) -> None:
         document = self._editor.document

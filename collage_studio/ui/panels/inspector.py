@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from collage_studio.app.editor import Editor
+from collage_studio.app.editor import Changed, Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.recipe import Start
 from collage_studio.ui.panels.document_page import DocumentPage
@@ -44,7 +44,7 @@ class Inspector(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._pages)
         self._subscriptions = [
-            editor.changed.subscribe(lambda change: self._refresh()),
+            editor.changed.subscribe(self._on_changed),
             selection.changed.subscribe(lambda ids: self._refresh()),
         ]
         self._refresh()
@@ -74,6 +74,10 @@ class Inspector(QWidget):
     def edit_text(self) -> None:
         """Put the cursor into the selected layer's text."""
         self.layer_page.edit_text()
+
+    def _on_changed(self, change: Changed) -> None:
+        if change.changes_collage:
+            self._refresh()
 
     def _refresh(self) -> None:
         document = self._editor.document

@@ -91,13 +91,19 @@ class LayersModel(QAbstractItemModel):
                 self.dataChanged.emit(index, index)
         return False
 
-    def show_changes(self, result: Variation | None, changes: Mapping[str, Change]) -> None:
+    def show_results(self, document: Document) -> bool:
+        """Take the next value, whose layers are the same; True if the rows say something else."""
+        self._document = document
+        return self._compare()
+
+    def show_changes(self, result: Variation | None, changes: Mapping[str, Change]) -> bool:
         """Show how layers differ from `result`, by default the accepted one, and what it changed.
 
-        The rows have to be painted again.
+        Returns:
+            Whether the rows have to be painted again.
         """
-        self._result, self._changes = result, changes
-        self._compare()
+        before, self._result, self._changes = self._changes, result, changes
+        return self._compare() or changes != before
 
     def show_unread(self, ids: frozenset[str]) -> None:
         """Warn of layers whose words the model does not read; the rows have to be painted again."""
@@ -116,9 +122,12 @@ class LayersModel(QAbstractItemModel):
             return None
         return Badge("same" if change.is_same else "changed", change.badge, change.sentence)
 
-    def _compare(self) -> None:
+    def _compare(self) -> bool:
+        """Look again at what differs; True if it is something else than before."""
+        before = self._stale, self._unsaid
         self._stale = stale_layers(self._document, self._result or self._document.accepted)
         self._unsaid = unsaid(self._document)
+        return before != (self._stale, self._unsaid)
 
     def set_filter(self, words: str) -> None:
         """Show only layers whose name, text or state contains `words`."""

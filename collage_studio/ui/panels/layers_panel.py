@@ -9,7 +9,7 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from collage_studio.app.editor import Editor
+from collage_studio.app.editor import Changed, Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.model import BlendMode, Layer
 from collage_studio.ui import layer_edits
@@ -50,7 +50,7 @@ class LayersPanel(QWidget):
         self.empty = EmptyLayers(run_action)
         self._build()
         self._subscriptions = [
-            editor.changed.subscribe(lambda change: self._refresh()),
+            editor.changed.subscribe(self._on_changed),
             selection.changed.subscribe(lambda ids: self._refresh()),
         ]
         self._refresh()
@@ -116,6 +116,10 @@ class LayersPanel(QWidget):
         self._opacity.finished.connect(self._editor.seal)
         self._lock.toggled.connect(self._take_lock)
         return row
+
+    def _on_changed(self, change: Changed) -> None:
+        if change.changes_collage:
+            self._refresh()
 
     def _refresh(self) -> None:
         document = self._editor.document

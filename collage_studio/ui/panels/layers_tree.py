@@ -29,7 +29,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QToolTip, QTreeView, QWidget
 
-from collage_studio.app.editor import Editor
+from collage_studio.app.editor import Changed, Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.model import Layer, Variation
 from collage_studio.ui import layer_edits
@@ -77,7 +77,7 @@ class LayersTree(QTreeView):
         self._showing = False
         self._set_up()
         self._subscriptions = [
-            editor.changed.subscribe(lambda change: self._show_document()),
+            editor.changed.subscribe(self._on_changed),
             selection.changed.subscribe(lambda ids: self._show_selection()),
             selection.hover_changed.subscribe(self._show_hover),
         ]
@@ -122,8 +122,8 @@ class LayersTree(QTreeView):
 
         `changes`: by layer id, as far as they were counted.
         """
-        self._model.show_changes(result, changes)
-        self.viewport().update()
+        if self._model.show_changes(result, changes):
+            self.viewport().update()
 
     def show_unread(self, ids: frozenset[str]) -> None:
         """Warn in the rows of layers whose words the model does not read."""
@@ -144,6 +144,12 @@ class LayersTree(QTreeView):
             layer_edits.rename(self._editor, layer.id, text)
 
     # From the document
+
+    def _on_changed(self, change: Changed) -> None:
+        if change.changes_collage:
+            self._show_document()
+        elif self._model.show_results(change.after):
+            self.viewport().update()
 
     def _show_document(self) -> None:
         document = self._editor.document

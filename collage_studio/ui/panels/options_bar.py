@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QStackedWidget, QWidget
 
-from collage_studio.app.editor import Editor
+from collage_studio.app.editor import Changed, Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document import edits
 from collage_studio.document.geometry import Affine
@@ -98,7 +98,7 @@ class OptionsBar(QWidget):
         self._build()
         self._connect()
         self._subscriptions = [
-            editor.changed.subscribe(lambda change: self._refresh()),
+            editor.changed.subscribe(self._on_changed),
             selection.changed.subscribe(lambda ids: self._refresh()),
         ]
         self._refresh()
@@ -219,6 +219,10 @@ class OptionsBar(QWidget):
         for button, on in ((self.snap, snap), (self.noise_map, noise_map)):
             with QSignalBlocker(button):
                 button.setChecked(on)
+
+    def _on_changed(self, change: Changed) -> None:
+        if change.changes_collage:
+            self._refresh()
 
     def _refresh(self) -> None:
         document, ids = self._editor.document, self._selection.ids

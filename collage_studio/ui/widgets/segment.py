@@ -67,12 +67,15 @@ class Segment(QWidget):
 
     def show_value(self, value: str) -> None:
         """Show a choice without telling anyone; "" shows none."""
-        self._value = value
-        self.setAccessibleDescription(value or "mixed")
-        self.update()
+        if value != self._value:
+            self._value = value
+            self.setAccessibleDescription(value or "mixed")
+            self.update()
 
     def set_available(self, value: str, reason: str = "") -> None:
         """Switch a choice off with the reason its tooltip gives; an empty reason switches it on."""
+        if reason == self._off.get(value, ""):
+            return
         if reason:
             self._off[value] = reason
         else:
