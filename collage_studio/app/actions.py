@@ -23,6 +23,7 @@ REASONS = {
     "one_selected": "Select exactly one layer",
     "several_selected": "Select several layers",
     "group_selected": "Select a group",
+    "painted": "The selected layers have no painted noise",
     "unlocked": "The layer is locked",
     "undo": "There is nothing to undo",
     "redo": "There is nothing to redo",
@@ -144,6 +145,7 @@ _LAYER = (
     _action("layer.learn", "Learn look", "Layer", "", "Teaches the model this cutout, so it stays itself at higher noise.", icon="learn", needs="selection"),
     _action("layer.noise_less", "Noise − 5", "Layer/Noise", "Alt+Left", "Keeps more of the pixels.", needs="selection"),
     _action("layer.noise_more", "Noise + 5", "Layer/Noise", "Alt+Right", "Lets the model repaint more.", needs="selection"),
+    _action("layer.clear_paint", "Clear painted noise", "Layer/Noise", "", "The layer has one noise everywhere again.", icon="noise-brush", needs="selection painted"),
 )  # fmt: skip
 
 _MASK = (
@@ -218,7 +220,9 @@ _VIEW = (
     _action("tool.brush", "Mask brush", "View/Tool", "B", "Adds to the mask. X removes.", icon="brush", scope="canvas"),
     _action("tool.eraser", "Eraser", "View/Tool", "E", "Hides parts of a layer.", icon="eraser", scope="canvas"),
     _action("tool.lasso", "Lasso", "View/Tool", "L", "Keeps, adds or hides the part you draw around.", icon="lasso", scope="canvas"),
+    _action("tool.noise", "Noise brush", "View/Tool", "N", "Paint more or less change into the layer.", icon="noise-brush", scope="canvas"),
     _action("tool.layout", "Layout box", "View/Tool", "U", "Draws a place with a text and no picture.", icon="layout", scope="canvas"),
+    _action("tool.crop", "Crop", "View/Tool", "C", "Cuts the canvas or makes it larger; layers keep all their pixels.", icon="crop", scope="canvas"),
     _action("tool.hand", "Hand", "View/Tool", "H", "Moves the view.", icon="hand", scope="canvas"),
     _action("tool.zoom", "Zoom", "View/Tool", "Z", "Brings the view nearer.", icon="zoom", scope="canvas"),
     _action("view.collage", "Collage", "View", "Alt+Shift+1", "The layers as you placed them."),
@@ -246,6 +250,12 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 
+def has_paint(document: Document, selected: Sequence[str]) -> bool:
+    """One of the layers, or what a group of them holds, has painted noise."""
+    layers = (layer for layer in map(document.find, selected) if layer is not None)
+    return any(inner.noise_paint is not None for layer in layers for inner in layer.walk())
+
+
 def states_of(
     document: Document,
     selected: Sequence[str],
@@ -264,6 +274,7 @@ def states_of(
         "one_selected": len(layers) == 1,
         "several_selected": len(layers) > 1,
         "group_selected": any(layer.is_group for layer in layers),
+        "painted": has_paint(document, selected),
         "unlocked": not any(layer.locked for layer in layers),
         "undo": undo,
         "redo": redo,

@@ -85,7 +85,8 @@ def export(args: argparse.Namespace) -> int:
     else:
         report = _export_whole(args, opened.document, out)
     if args.json:
-        say_json({"path": str(report.path), "bytes": report.bytes, "checked": report.checked})
+        data = {"path": str(report.path), "bytes": report.bytes, "checked": report.checked}
+        say_json({**data, "losses": report.losses} if report.losses else data)
     else:
         say(report.sentence)
     return 0
@@ -185,6 +186,7 @@ def _layer_data(layer: Layer) -> dict[str, Any]:
         "kind": str(layer.kind),
         "text": layer.text,
         "noise": layer.noise,
+        "noise_painted": layer.noise_paint is not None,
         "state": str(layer.state),
         "opacity": layer.opacity,
         "blend": str(layer.blend),
@@ -232,7 +234,8 @@ def _layer_lines(document: Document) -> list[str]:
             if is_so
         )
         text = f' "{layer.text}"' if layer.text else ""
-        noise = f"noise {round(layer.noise * 100)}, {layer.state}"
+        painted = ", painted" if layer.noise_paint else ""
+        noise = f"noise {round(layer.noise * 100)}{painted}, {layer.state}"
         lines.append(f"{'  ' * (depth + 1)}{layer.name}{text}: {noise}{marks}")
         for child in reversed(layer.children):
             describe(child, depth + 1)

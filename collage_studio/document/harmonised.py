@@ -92,4 +92,5 @@ def _shown(layer: Layer) -> Layer:
         clipped=False,
         raster=layer.harmonised,
         placement=layer.placement.after(layer.harmonised_placement),
+        noise_paint=None,
     )

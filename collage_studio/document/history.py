@@ -91,6 +91,8 @@ def _pixel_owners(document: Document) -> Iterable[Raster | Mask]:
             yield layer.mask
         if layer.harmonised is not None:
             yield layer.harmonised
+        if layer.noise_paint is not None:
+            yield layer.noise_paint
         if layer.extras.control_picture is not None:
             yield layer.extras.control_picture
     for layer in document.beside:

@@ -197,6 +197,8 @@ class Layer:
         clipped: it shows only where the nearest layer below that is not clipped does.
         look: what a model was taught about this cutout; its words stand before the text.
         extras: control, LoRAs and reference of this layer.
+        noise_paint: painted noise in source px, same size as `raster`: its grey is the noise
+            (255 = 1), its alpha how far it stands for `noise`. See `document.noise_paint`.
     """
 
     id: str
@@ -223,6 +225,7 @@ class Layer:
     clipped: bool = False
     look: Look | None = None
     extras: LayerExtras = field(default_factory=LayerExtras)
+    noise_paint: Raster | None = None
 
     def __post_init__(self) -> None:
         for name in ("opacity", "noise"):
@@ -237,6 +240,8 @@ class Layer:
             raise ValueError(f"Layout layer {self.name!r} has no shape.")
         if self.mask and self.raster and self.mask.size != self.raster.size:
             raise ValueError(f"Mask and raster of layer {self.name!r} differ in size.")
+        if self.noise_paint and (not self.raster or self.noise_paint.size != self.raster.size):
+            raise ValueError(f"Painted noise of layer {self.name!r} has not its raster's size.")
 
     @property
     def is_group(self) -> bool:
@@ -246,6 +251,13 @@ class Layer:
     def effective_noise(self) -> float:
         """Noise of the next run: 0 for a kept layer."""
         return 0.0 if self.state is NextState.KEEP else self.noise
+
+    @property
+    def may_change(self) -> bool:
+        """The next run may change some of its pixels."""
+        return self.effective_noise > 0.0 or (
+            self.noise_paint is not None and self.state is not NextState.KEEP
+        )
 
     @property
     def picture_key(self) -> str:

@@ -1,7 +1,7 @@
 """The noise map: how far the sampler may change each pixel, 0 keeps and 1 repaints.
 
 S = sum of M_i n_i over the visible masks, softened so that small objects still reach their own
-value and kept pixels stay exactly 0.
+value and kept pixels stay exactly 0. n_i is a number, or differs by place where noise is painted.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from collage_studio.document.geometry import Size
+from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.masks import visible_masks
-from collage_studio.document.model import Document, Layer, NextState
+from collage_studio.document.model import Document, Layer, NextState, Raster
+from collage_studio.document.noise_paint import paint_at
 from collage_studio.document.recipe import RunSettings
 from collage_studio.document.tree import nodes
 
@@ -27,6 +28,8 @@ _WORK_HEIGHT = 512
 _HALVINGS = 4
 _WHOLE = 1.0 - 1e-4
 _GRID_SLACK_PX = 1.5
+_PAINT_STEPS = 15
+"""Painted noise counts as so many levels where the softening looks for small objects."""
 
 
 def noise_map(
@@ -47,14 +50,14 @@ def noise_map(
     """
     target = size or document.size
     levels = _levels(document, settings, _expanded(document, only))
-    field = _field(visible_masks(document, target), levels)
+    field = _field(visible_masks(document, target), levels, document.size)
     sigma = max(0.0, settings.softness) * target.height / 512
     if field.is_uniform or sigma == 0:
         return field.finished(field.plain)
     small = _working_size(document, target)
     if small == target:
         return field.finished(_softened(field, sigma))
-    work = _field(visible_masks(document, small), levels)
+    work = _field(visible_masks(document, small), levels, document.size)
     soft = _softened(work, max(0.0, settings.softness) * small.height / 512)
     return field.finished(_fitted(soft, target))
 
@@ -88,13 +91,46 @@ def _fitted(values: Float, size: Size) -> Float:
     )
 
 
+def _averaged(values: Float, size: Size) -> Float:
+    """As the visible masks are: made at canvas size, then averaged by area."""
+    return values if values.shape == size.shape else _fitted(values, size)
+
+
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """Noise of one leaf, whether this run may change it, and whether it must stay as it is."""
+    """Noise of one leaf in this run.
+
+    Args:
+        noise: own noise times the run's scale.
+        runs: this run may change it.
+        is_chosen: it is one of the layers to re-roll.
+        paint: painted noise and its way to the canvas.
+        scale: of painted noise.
+    """
 
     noise: float
     runs: bool
-    is_kept: bool
+    is_chosen: bool = False
+    paint: tuple[Raster, Affine] | None = None
+    scale: float = 1.0
+
+    @property
+    def is_kept(self) -> bool:
+        """It must stay as it is, all of it."""
+        return self.paint is None and self.noise == 0.0 and not self.is_chosen
+
+    def painted(self, canvas: Size, target: Size) -> tuple[Float, Float] | None:
+        """The noise of every pixel and the share of it that is exactly 0, (H, W); None unpainted.
+
+        n(p) = s ((1 - c) n + c v), s the run's scale.
+        """
+        if self.paint is None:
+            return None
+        value, cover = paint_at(*self.paint, canvas)
+        noise = (1 - cover) * np.float32(self.noise) + cover * value * np.float32(self.scale)
+        noise = np.clip(noise, 0, 1).astype(np.float32, copy=False)
+        still = (noise == 0).astype(np.float32)
+        return _averaged(noise, target), _averaged(still, target)
 
 
 def _levels(document: Document, settings: RunSettings, only: set[str]) -> dict[str, _Level]:
@@ -103,18 +139,22 @@ def _levels(document: Document, settings: RunSettings, only: set[str]) -> dict[s
     for node in nodes(document.layers):
         if not node.layer.is_group:
             kept = any(group.state is NextState.KEEP for group in node.path)
-            levels[node.layer.id] = _level(node.layer, settings, only, kept)
-    levels[document.background.id] = _level(document.background, settings, only, False)
+            place = node.outer.after(node.layer.placement)
+            levels[node.layer.id] = _level(node.layer, settings, only, place, in_kept=kept)
+    background = document.background
+    levels[background.id] = _level(background, settings, only, background.placement)
     return levels
 
 
-def _level(layer: Layer, settings: RunSettings, only: set[str], in_kept: bool) -> _Level:
+def _level(
+    layer: Layer, settings: RunSettings, only: set[str], place: Affine, *, in_kept: bool = False
+) -> _Level:
     chosen = layer.id in only
-    own = layer.noise if chosen else 0.0 if in_kept else layer.effective_noise
-    noise = min(1.0, max(0.0, own * settings.noise_scale))
-    if only:
-        return _Level(noise if chosen else 0.0, chosen, not chosen and noise == 0.0)
-    return _Level(noise, True, noise == 0.0)
+    is_kept = not chosen and (in_kept or layer.state is NextState.KEEP)
+    own, scale = 0.0 if is_kept else layer.noise, settings.noise_scale
+    noise = min(1.0, max(0.0, own * scale))
+    paint = None if is_kept or layer.noise_paint is None else (layer.noise_paint, place)
+    return _Level(noise, chosen or not only, chosen, paint, scale)
 
 
 def _expanded(document: Document, ids: Sequence[str]) -> set[str]:
@@ -139,6 +179,7 @@ class _Field:
         only: some layers are re-rolled, the others are 0.
         low: least noise among the layers that run.
         high: greatest noise among them.
+        still: pixels that paint keeps; None where nothing is painted.
     """
 
     plain: Float
@@ -148,6 +189,7 @@ class _Field:
     only: bool
     low: float
     high: float
+    still: npt.NDArray[np.bool_] | None = None
 
     @property
     def is_uniform(self) -> bool:
@@ -161,30 +203,53 @@ class _Field:
         return result
 
 
-def _field(masks: dict[str, Float], levels: dict[str, _Level]) -> _Field:
+def _field(masks: dict[str, Float], levels: dict[str, _Level], canvas: Size) -> _Field:
     shape = next(iter(masks.values())).shape
     plain, runs, kept = (np.zeros(shape, np.float32) for _ in range(3))
     most, label = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
     seen = {key: levels[key] for key, mask in masks.items() if mask.max() > 0}
-    numbers = {noise: n for n, noise in enumerate(sorted({lv.noise for lv in seen.values()}))}
+    only = not all(level.runs for level in levels.values())
+    numbers = {n: index for index, n in enumerate(sorted({_run_noise(v) for v in seen.values()}))}
+    reached, still = list[float](), None
     for key, level in seen.items():
         mask = masks[key]
-        plain += mask * np.float32(level.noise)
+        painted = level.painted(canvas, Size(shape[1], shape[0]))
+        number: int | npt.NDArray[np.int32] = numbers[_run_noise(level)]
+        if painted is None:
+            if level.runs:
+                plain += mask * np.float32(level.noise)
+                reached.append(level.noise)
+            if level.is_kept:
+                kept += mask
+        else:
+            noise, zero = painted
+            kept += mask * zero
+            still = mask * zero if still is None else still + mask * zero
+            if level.runs:
+                plain += mask * noise
+                reached += [float(noise[mask > 0].min()), float(noise[mask > 0].max())]
+                number = len(numbers) + np.rint(noise * _PAINT_STEPS).astype(np.int32)
         if level.runs:
             runs += mask
-        if level.is_kept:
-            kept += mask
-        label[mask > most] = numbers[level.noise]
+        np.copyto(label, number, where=mask > most)
         np.maximum(most, mask, out=most)
-    running = [level.noise for level in seen.values() if level.runs] or [0.0]
-    only = not all(level.runs for level in levels.values())
-    return _Field(plain, runs, kept >= _WHOLE, label, only, min(running), max(running))
+    reached = reached or [0.0]
+    return _Field(
+        plain, runs, kept >= _WHOLE, label, only, min(reached), max(reached),
+        None if still is None else still >= _WHOLE,
+    )  # fmt: skip
+
+
+def _run_noise(level: _Level) -> float:
+    return level.noise if level.runs else 0.0
 
 
 def _softened(field: _Field, sigma: float) -> Float:
     """Blur by at most `sigma` px, less where objects are small; never into kept pixels."""
     spread = _local_sigma(field.label, sigma)
     free = field.runs if field.only else np.where(field.kept, np.float32(0), np.float32(1))
+    if field.still is not None:
+        free = np.where(field.still, np.float32(0), free)
     noise = np.where(free > 0, field.plain, np.float32(0))
     top, bottom = _blurred_by(np.dstack([noise, free]), spread, sigma)
     value = np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 1e-6)

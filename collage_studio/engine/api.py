@@ -288,7 +288,10 @@ class BadRequest(EngineError):
 
 
 def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
-    """What a recipe keeps of each layer: id, name, text, noise, state, attention, place, look."""
+    """What a recipe keeps of each layer: id, name, text, noise, state, attention, place, look.
+
+    Painted noise is told by the key of its pixels, where there is any.
+    """
     return tuple(
         {
             "id": layer.id,
@@ -300,6 +303,7 @@ def describe_layers(document: Document) -> tuple[dict[str, Any], ...]:
             "attention_out": layer.attention_out,
             "placement": list(layer.placement.as_tuple()),
             "learned": layer.look.key if layer.look else "",
+            **({"noise_paint": layer.noise_paint.key} if layer.noise_paint else {}),
             **describe_look(layer),
             **describe_extras(layer.extras),
         }

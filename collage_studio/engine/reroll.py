@@ -89,7 +89,9 @@ def _noise_of(
         return np.zeros(document.size.shape, np.float32)
     if is_blank:
         inside = [part.id for i in ids if (layer := document.find(i)) for part in layer.walk()]
-        document = change_layers(document, inside, lambda layer: replace(layer, noise=1.0))
+        document = change_layers(
+            document, inside, lambda layer: replace(layer, noise=1.0, noise_paint=None)
+        )
         settings = replace(settings, noise_scale=1.0)
     return np.asarray(noise_map(document, settings, only=ids), np.float32)
 
@@ -130,6 +132,6 @@ def _nothing_to_do(layers: Sequence[Layer]) -> str:
     if not layers:
         return "Nothing of these layers is visible on the canvas, so there is nothing to do."
     name = layers[0].name
-    if all(layer.noise == 0 for layer in layers):
+    if all(layer.noise == 0 and layer.noise_paint is None for layer in layers):
         return f"“{name}” has noise 0, so a re-roll changes nothing. Raise its noise first."
     return f"“{name}” is not visible on the canvas, so there is nothing to re-roll."

@@ -150,7 +150,8 @@ def bitmaps_of(document: Document) -> dict[str, Stored]:
 
     def take(layers: Iterable[Layer]) -> None:
         for layer in layers:
-            for raster in (layer.raster, layer.harmonised, layer.extras.control_picture):
+            control = layer.extras.control_picture
+            for raster in (layer.raster, layer.harmonised, control, layer.noise_paint):
                 if raster:
                     found[pixels_member(raster.key)] = raster
             if layer.mask:
@@ -331,6 +332,9 @@ def _lost(assets: Assets, archive: Archive) -> tuple[str, ...]:
     if assets.lost_harmonised:
         lost = _listed(assets.lost_harmonised)
         sentences.append(f"The harmonised pixels of {lost} are missing in {name}.")
+    if assets.lost_noise_paint:
+        lost = _listed(assets.lost_noise_paint)
+        sentences.append(f"The painted noise of {lost} is missing in {name}.")
     if assets.lost_looks:
         sentences.append(f"The looks of {_listed(assets.lost_looks)} are missing in {name}.")
     if assets.lost_variations:

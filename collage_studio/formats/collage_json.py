@@ -108,6 +108,8 @@ def _layer_data(layer: Layer) -> dict[str, Any]:
     if layer.harmonised:
         placed = list(layer.harmonised_placement.as_tuple())
         data["harmonised"] = {**_raster_data(layer.harmonised), "placement": placed}
+    if layer.noise_paint:
+        data["noise_paint"] = _raster_data(layer.noise_paint)
     if layer.clipped:
         data["clipped"] = True
     if layer.look:

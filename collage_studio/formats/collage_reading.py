@@ -27,7 +27,7 @@ from collage_studio.formats.extras_json import read_layer_extras, read_run_extra
 from collage_studio.formats.fields import BadData, Fields
 from collage_studio.formats.limits import MAX_DEPTH
 
-_BITMAPS = ("pixels", "mask", "harmonised", "control_picture")
+_BITMAPS = ("pixels", "mask", "harmonised", "control_picture", "noise_paint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Assets:
     lost_layers: list[str] = field(default_factory=list[str])
     lost_masks: list[str] = field(default_factory=list[str])
     lost_harmonised: list[str] = field(default_factory=list[str])
+    lost_noise_paint: list[str] = field(default_factory=list[str])
     lost_variations: int = 0
     looks: Mapping[str, Look] = field(default_factory=dict[str, Look])
     lost_looks: list[str] = field(default_factory=list[str])
@@ -217,6 +218,7 @@ def _read_layer(source: Fields, assets: Assets, depth: int) -> Layer | None:
         "fill": _read_fill(source),
         "clipped": source.flag("clipped", False),
         **_read_harmonised(source, name, assets),
+        "noise_paint": _read_noise_paint(source, name, assets),
         "look": _read_look(source, name, assets),
         "extras": _read_extras(source, name, assets),
         "children": _read_layers(source.items("children"), assets, source.notices, depth + 1),
@@ -250,6 +252,16 @@ def _read_harmonised(source: Fields, name: str, assets: Assets) -> dict[str, Any
         return {}
     placed = _checked(Affine, *placement) if placement else Affine()
     return {"harmonised": raster, "harmonised_placement": placed}
+
+
+def _read_noise_paint(source: Fields, name: str, assets: Assets) -> Raster | None:
+    """The painted noise; a layer that lost it has one noise everywhere."""
+    if not source.raw("noise_paint"):
+        return None
+    paint = assets.rasters.get(_asset(source, "noise_paint").key)
+    if paint is None:
+        assets.lost_noise_paint.append(name or source.text("id"))
+    return paint
 
 
 def _read_look(source: Fields, name: str, assets: Assets) -> Look | None:

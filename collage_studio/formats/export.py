@@ -26,6 +26,7 @@ from collage_studio.formats.export_checks import (
     check_webp,
     differs,
 )
+from collage_studio.formats.export_losses import export_losses
 from collage_studio.formats.export_options import ExportOptions, psd_options
 from collage_studio.formats.flat import (
     can_write_avif,
@@ -100,19 +101,24 @@ _ALIASES = {".jpeg": ".jpg", ".tiff": ".tif"}
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written; `checked` = it was read back and is what it should be."""
+    """What was written; `checked` = it was read back and is what it should be.
+
+    `losses` are sentences about what the format cannot keep.
+    """
 
     path: Path
     bytes: int
     checked: bool
     files: int = 1
+    losses: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """For the status: "Exported Lakeside camp.psd, 14 MB, checked."."""
         checked = ", checked" if self.checked else ""
         what = self.path.name if self.files == 1 else f"{self.files} layers to {self.path.name}"
-        return f"Exported {what}, {size_text(self.bytes)}{checked}."
+        done = f"Exported {what}, {size_text(self.bytes)}{checked}."
+        return " ".join((done, *self.losses))
 
 
 def export_document(
@@ -141,7 +147,8 @@ def export_document(
         write(document, file, options)
         file.flush()
         check(document, Path(file.name), options)
-    return ExportReport(path, path.stat().st_size, checked=True)
+    losses = export_losses(document, suffix, options)
+    return ExportReport(path, path.stat().st_size, checked=True, losses=losses)
 
 
 def _sized(document: Document, factor: int) -> Document:

@@ -102,7 +102,7 @@ def _thinned_layer(layer: Layer, scale: float) -> Layer:
     mask = layer.mask and Mask(layer.mask.values[::step, ::step])
     raster = Raster(layer.raster.pixels[::step, ::step])
     thinner = placement.after(Affine.scaling(step))
-    return replace(layer, raster=raster, mask=mask, placement=thinner)
+    return replace(layer, raster=raster, mask=mask, placement=thinner, noise_paint=None)
 
 
 def shrunk(pixels: Pixels, size: Size) -> Pixels:

@@ -21,6 +21,7 @@ class Loss(Enum):
     VECTOR_MASK = "Vector masks become pixel masks: {}."
     ARTBOARD = "Artboards become groups: {}."
     DAMAGED = "Layers whose pixels are damaged are left out: {}."
+    NOISE_PAINT = "Painted noise is left out, layers have one noise everywhere: {}."
 
 
 class Losses:
@@ -43,12 +44,13 @@ class Losses:
     def sentences(self) -> tuple[str, ...]:
         """One sentence for each kind, in a fixed order."""
         named = (
-            loss.value.format(_listed(self._named[loss])) for loss in Loss if loss in self._named
+            loss.value.format(listed(self._named[loss])) for loss in Loss if loss in self._named
         )
         return (*self._whole, *named)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names as a sentence has them, at most four: "Tent, Lake and 3 more"."""
     shown = [" ".join(name.split())[:40] for name in names[:4]]
     if len(names) > 4:
         shown.append(f"{len(names) - 4} more")

@@ -34,7 +34,7 @@ from collage_studio.formats.psd_kept import (
     kept_of_document,
 )
 from collage_studio.formats.psd_layers import Converter, block_bytes
-from collage_studio.formats.psd_losses import Losses
+from collage_studio.formats.psd_losses import Loss, Losses
 from collage_studio.formats.psd_masks import channels_of
 
 SUFFIXES = (".psd", ".psb")
@@ -297,6 +297,8 @@ class _Reader:
             if source is None or source.id in used:
                 return layer
             used.add(source.id)
+            if source.noise_paint is not None:
+                self._losses.add(Loss.NOISE_PAINT, layer.name)
             return replace(
                 layer, id=source.id, text=source.text, noise=source.noise, state=source.state,
                 attention_in=source.attention_in, attention_out=source.attention_out,

@@ -46,6 +46,7 @@ def document_recipe(document: Document) -> dict[str, Any]:
                 "attention_in": layer.attention_in,
                 "attention_out": layer.attention_out,
                 "placement": list(layer.placement.as_tuple()),
+                **({"noise_paint": layer.noise_paint.key} if layer.noise_paint else {}),
             }
             for layer in (document.background, *document.walk())
         ],

@@ -77,6 +77,7 @@ class LayerCommands:
             "layer.lock": self.toggle_lock,
             "layer.noise_less": lambda: self.shift_noise(-0.05),
             "layer.noise_more": lambda: self.shift_noise(0.05),
+            "layer.clear_paint": lambda: layer_edits.clear_paint(self._editor, self._ids),
         }
         for action_id, call in plain.items():
             table.bind(action_id, call)

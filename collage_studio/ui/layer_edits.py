@@ -78,7 +78,22 @@ def set_state(editor: Editor, ids: Sequence[str], state: NextState) -> None:
 
 
 def _with_some_noise(layer: Layer) -> Layer:
-    return replace(layer, noise=DEFAULT_NOISE) if layer.noise < SMALLEST_NOISE else layer
+    has_some = layer.noise >= SMALLEST_NOISE or layer.noise_paint is not None
+    return layer if has_some else replace(layer, noise=DEFAULT_NOISE)
+
+
+def clear_paint(editor: Editor, ids: Sequence[str]) -> None:
+    """Take painted noise off the layers, and off what groups of them hold."""
+    layers = (layer for layer in map(editor.document.find, ids) if layer is not None)
+    painted = {leaf.id for one in layers for leaf in one.walk() if leaf.noise_paint is not None}
+    if painted:
+        label = f"Clear painted noise of {names_of(editor.document, ids)}"
+        editor.apply(
+            lambda document: edits.change_layers(
+                document, tuple(painted), lambda layer: replace(layer, noise_paint=None)
+            ),
+            label,
+        )
 
 
 def set_text(editor: Editor, ids: Sequence[str], text: str) -> None:

@@ -21,6 +21,7 @@ from collage_studio.app.writing_back import WriteBack
 from collage_studio.ui.action_table import ActionTable
 from collage_studio.ui.background import Background
 from collage_studio.ui.canvas.canvas import Canvas
+from collage_studio.ui.crop_commands import CropCommands
 from collage_studio.ui.cutout.cutout_commands import CutoutCommands
 from collage_studio.ui.dock import Dock
 from collage_studio.ui.extras_commands import extras_section
@@ -179,6 +180,8 @@ class MainWindow(QMainWindow):
             session.editor, session.selection, self.canvas, self._views.set_tool
         )
         self._layouts.bind(self.table)
+        self._crop = CropCommands(session.editor, self.canvas, self.options, self.show_notice)
+        self._crop.bind(self.table, self._views.set_tool)
         self.table.bind("layer.rename", self._rename)
         self.table.bind("layer.text", self.inspector.edit_text)
         self.table.fill_menus(self.top.menus)
@@ -377,6 +380,7 @@ class MainWindow(QMainWindow):
             self._runs.close,
             self.slow_work.close,
             self._cutouts.close,
+            self._crop.close,
             self.canvas.release,
             self.overlays.close,
             self._layers.release,

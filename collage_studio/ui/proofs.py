@@ -168,7 +168,9 @@ def _outside(document: Document, recipe: Recipe, differs: Region) -> int | None:
     settings = recipe.settings
     if recipe.start is Start.NOISE:
         inside = [part.id for i in ids if (layer := document.find(i)) for part in layer.walk()]
-        document = change_layers(document, inside, lambda layer: replace(layer, noise=1.0))
+        document = change_layers(
+            document, inside, lambda layer: replace(layer, noise=1.0, noise_paint=None)
+        )
         settings = replace(settings, noise_scale=1.0)
     may_change = noise_map(document, settings, only=ids) > 0
     return int(np.count_nonzero(differs & ~may_change))

@@ -31,12 +31,14 @@ class ViewCommands:
         self._canvas, self._rail, self._options = canvas, rail, options
         self._runs, self._store = runs, store
         canvas.snap = store.current.snap
+        self._map_before: bool | None = None
         options.show_toggles(snap=canvas.snap, noise_map=False)
         rail.chosen.connect(self.set_tool)
         options.snap_toggled.connect(self.set_snap)
         options.noise_map_toggled.connect(self.show_noise_map)
         options.compare_kind_chosen.connect(self._set_compare_kind)
         canvas.view_changed.connect(options.show_view)
+        canvas.tool_changed.connect(self._on_tool)
         self._take_preferences(store.current)
         self._subscription = store.changed.subscribe(self._take_preferences)
 
@@ -71,7 +73,7 @@ class ViewCommands:
         table.bind("help.about", self._about)
 
     def set_tool(self, tool: str) -> None:
-        """Take the tool "move", "hand" or "zoom"."""
+        """Take the tool of this name."""
         self._rail.show_tool(tool)
         self._canvas.tool = tool  # pyright: ignore[reportAttributeAccessIssue]  one of its names
 
@@ -81,7 +83,22 @@ class ViewCommands:
         self._store.update(snap=on)
 
     def show_noise_map(self, on: bool) -> None:
-        """Show the sampler's noise map over the picture or not."""
+        """Show the sampler's noise map over the picture or not, also when the tool changes."""
+        if self._map_before is not None:
+            self._map_before = on
+        self._put_noise_map(on)
+
+    def _on_tool(self, tool: str) -> None:
+        """The noise brush shows the map; without it the map is as it was before."""
+        before = self._map_before
+        if tool == "noise" and before is None:
+            self._map_before = self._canvas.show_noise_map
+            self._put_noise_map(True)
+        elif tool != "noise" and before is not None:
+            self._map_before = None
+            self._put_noise_map(before)
+
+    def _put_noise_map(self, on: bool) -> None:
         self._canvas.show_noise_map = on
         self._options.show_toggles(snap=self._canvas.snap, noise_map=on)
 

@@ -117,7 +117,7 @@ def _floor(leaves: tuple[Leaf, ...], shape: tuple[int, int]) -> int:
 def _pixelless(document: Document, leaf: Leaf, own: Mapping[str, Leaf]) -> Region:
     """(h, w) of the leaf's box: where the cutout itself, or the plain canvas, shows nothing."""
     if leaf.layer.id == GROUND:
-        is_plain = document.background.effective_noise == 0
+        is_plain = not document.background.may_change
         return np.full(leaf.alpha.shape, not is_plain, np.bool_)
     alpha = np.zeros(document.size.shape, np.float32)
     if leaf.layer.id in own:

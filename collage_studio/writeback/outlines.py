@@ -60,7 +60,7 @@ def with_fresh_outlines(
         shown = np.ascontiguousarray(target[leaf.box.slices])
         below = behind[leaf.box.slices]
         expected = shown if is_fill(leaf.layer) else _expected(leaf, share, shown, band_px)
-        is_kept = index <= keep_from or is_fill(leaf.layer) or leaf.layer.effective_noise == 0
+        is_kept = index <= keep_from or is_fill(leaf.layer) or not leaf.layer.may_change
         uncovered = np.clip(share / np.maximum(leaf.alpha, np.float32(1 / 255)), 0, 1)
         if not is_kept:
             free = _free_around(leaf, uncovered)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import Layer, Raster
+from collage_studio.document.noise_paint import noise_by_pixel
 from collage_studio.writeback.relight import blurred, light_between
 
 Float = npt.NDArray[np.float32]
@@ -38,15 +39,14 @@ def full_size(layer: Layer, noise: float | None = None) -> Raster:
     g the local gain from S to H: L(H) + k g (S - L(S)) + (1 - k) (H - L(H)), k = `detail_kept`.
 
     Args:
-        noise: what the run used, [0, 1]; the layer's own if not given.
+        noise: what the run used, [0, 1]; the layer's own, with what is painted, if not given.
 
     Raises:
         ValueError: the layer is no picture or has no harmonised pixels.
     """
     if layer.raster is None or layer.harmonised is None:
         raise ValueError(f"Layer {layer.name!r} has no harmonised pixels yet.")
-    noise = layer.noise if noise is None else noise
-    source, kept = _unit(layer.raster), detail_kept(noise)
+    source, kept = _unit(layer.raster), detail_kept(layer.noise if noise is None else noise)
     back = layer.harmonised_placement
     lit, seen = _placed(layer.harmonised, back, layer.raster.size)
     scale = max(1.0, abs(back.determinant) ** 0.5)
@@ -57,10 +57,19 @@ def full_size(layer: Layer, noise: float | None = None) -> Raster:
     light = light_between(low_own, low_lit, weight, 4 * sigma)
     gain = light.gain.mean(axis=2, keepdims=True)
     detail = gain * (source[..., :3] - low_own)
-    mixed = low_lit + kept * detail + (1 - kept) * (lit - low_lit)
+    share = _kept_by_pixel(layer, kept) if noise is None else kept
+    mixed = low_lit + share * detail + (1 - share) * (lit - low_lit)
     unseen = light.on(source[..., :3])
     colours = mixed * seen[..., None] + unseen * (1 - seen[..., None])
     return _raster(colours, layer.raster)
+
+
+def _kept_by_pixel(layer: Layer, kept: float) -> float | Float:
+    """The share of the source's detail: (H, W, 1) where noise is painted."""
+    if layer.noise_paint is None:
+        return kept
+    levels = np.array([detail_kept(level / 255) for level in range(256)], np.float32)
+    return levels[np.rint(noise_by_pixel(layer) * 255).astype(np.uint8)][..., None]
 
 
 def _placed(picture: Raster, back: Affine, size: Size) -> tuple[Float, Float]:

@@ -23,6 +23,7 @@ from collage_studio.document.compositing import composite_picture
 from collage_studio.document.edits import add_variations, change_layer
 from collage_studio.document.geometry import Size
 from collage_studio.document.model import Document, Raster, Variation
+from collage_studio.document.noise_paint import over, set_paint
 from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import Event, Failed, Finished, Produced
 from collage_studio.formats.collage_file import load_collage, save_collage
@@ -50,6 +51,14 @@ def source(tmp_path: Path, model: Path) -> Path:
     document = replace(collage(2, Size(64, 64)), settings=settings)
     save_collage(document, tmp_path / "camp.collage")
     return tmp_path / "camp.collage"
+
+
+def painted(document: Document) -> Document:
+    """`document` with noise painted on its front layer."""
+    cover = np.zeros((80, 96), np.float32)
+    cover[20:60] = 1.0
+    document = change_layer(document, "layer1", noise=0.6)
+    return set_paint(document, "layer1", over(None, Size(96, 80), 0.1, cover))
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -226,6 +235,47 @@ def test_info_names_layers_front_to_back(source: Path, capsys: pytest.CaptureFix
     assert lines[0] == "camp.collage: 64 × 64 px"
     layers = [line.strip().split('"')[0].split(":")[0].strip() for line in lines[4:]]
     assert layers == ["Layer 1", "Layer 0", "Background"]
+
+
+def test_info_names_painted_noise(source: Path, capsys: pytest.CaptureFixture[str]):
+    save_collage(painted(load_collage(source).document), source)
+    assert main(["info", str(source)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4:6] == [
+        '  Layer 1 "a thing 1": noise 60, painted, harmonise',
+        '  Layer 0 "a thing 0": noise 50, harmonise',
+    ]
+    assert main(["info", str(source), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["layers"]
+    assert [layer["noise_painted"] for layer in told] == [False, True]
+
+
+def test_painted_noise_reaches_render_and_reroll(source: Path, tmp_path: Path):
+    save_collage(painted(load_collage(source).document), source)
+    first, second = tmp_path / "first.collage", tmp_path / "second.collage"
+    assert main(["render", str(source), "-o", str(first), "--seeds", "7", "--quiet"]) == 0
+    assert main(["reroll", str(first), "--layer", "layer 1", "-o", str(second), "--quiet"]) == 0
+    for path in (first, second):
+        made = load_collage(path).document
+        paint = made.layers[1].noise_paint
+        assert paint is not None
+        assert made.accepted is not None
+        entries = {entry["id"]: entry for entry in made.accepted.recipe.layers}
+        assert entries["layer1"]["noise_paint"] == paint.key
+        assert "noise_paint" not in entries["layer0"]
+
+
+def test_an_export_says_that_painted_noise_is_lost(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    save_collage(painted(load_collage(source).document), source)
+    lost, arguments = "Painted noise stays in the .collage only: Layer 1.", ["export", str(source)]
+    assert main([*arguments, "-o", str(tmp_path / "a.ora")]) == 0
+    assert capsys.readouterr().out.strip().endswith(lost)
+    assert main([*arguments, "-o", str(tmp_path / "b.ora"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["losses"] == [lost]
+    assert main([*arguments, "-o", str(tmp_path / "a.psd"), "--json"]) == 0
+    assert "losses" not in json.loads(capsys.readouterr().out)
 
 
 def test_info_as_json_holds_the_settings(source: Path, capsys: pytest.CaptureFixture[str]):

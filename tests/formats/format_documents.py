@@ -20,6 +20,7 @@ from collage_studio.document.model import (
     Raster,
     Variation,
 )
+from collage_studio.document.noise_paint import over
 from collage_studio.document.recipe import Recipe, RunSettings, Start
 
 CANVAS = Size(120, 90)
@@ -36,6 +37,13 @@ def raster(seed: int, width: int = 40, height: int = 30, *, dtype: type = np.uin
     waves[3] = np.clip((0.48 - distance) * 12, 0, 1)
     top = np.iinfo(dtype).max
     return Raster(np.ascontiguousarray((np.moveaxis(waves, 0, -1) * top).astype(dtype)))
+
+
+def noise_paint(size: Size, value: float = 0.9, cover: float = 0.8) -> Raster:
+    """A plain stroke of painted noise over the left half."""
+    covers = np.zeros(size.shape, np.float32)
+    covers[:, : max(1, size.width // 2)] = cover
+    return over(None, size, value, covers)
 
 
 def gradient_mask(width: int = 40, height: int = 30) -> Mask:
@@ -169,6 +177,7 @@ def _layers(draw: st.DrawFn, identifier: str, depth: int = 0) -> Layer:
         draw(_unknown),
         draw(st.none() | _rasters()) if has_pixels else None,
         clipped=draw(st.booleans()),
+        noise_paint=noise_paint(source.size) if source and draw(st.booleans()) else None,
     )
 
 

@@ -24,10 +24,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 
 from collage_studio.app.settings import PreferencesStore
-from collage_studio.document.model import Document, Layer, Variation
+from collage_studio.document.compositing import composite_picture
+from collage_studio.document.model import Document, Layer, NextState, Variation
 from collage_studio.document.noise_map import noise_map
 from collage_studio.engine.api import Previewed
 from collage_studio.jobs.board import Job, JobState
+from collage_studio.ui import layer_edits
 from collage_studio.ui.dialogs.export_sheet import ExportSheet
 from collage_studio.ui.program import start
 from collage_studio.ui.style.theme import STYLE_ARGUMENTS
@@ -233,6 +235,9 @@ def reroll(driver: Driver, times: int = 3) -> None:
             inside.append(int((differs & may_change).sum()))
         if count == 0:
             driver.window.run_view.show_view("compare")
+            began = time.monotonic()
+            driver.until(lambda: bool(driver.window.canvas.proof), 30)
+            driver.report["seconds_until_counted"] = round(time.monotonic() - began, 2)
             driver.shot("reroll")
             driver.window.run_view.show_view("result")
         driver.window.table.run("harmonise.accept")
@@ -300,6 +305,38 @@ def crash(driver: Driver) -> None:
     driver.shot("retried")
 
 
+def paint_noise(driver: Driver) -> None:
+    """Keep every layer, paint noise on the ground alone: nothing else changes."""
+    editor = driver.session.editor
+    while editor.undo_label:
+        driver.window.table.run("edit.undo")
+    ids = tuple(layer.id for layer in driver.document.walk())
+    layer_edits.set_state(editor, (*ids, driver.document.background.id), NextState.KEEP)
+    driver.window.notices.clear()
+    driver.session.selection.select((driver.layer("Lake").id,))
+    driver.window.table.run("tool.noise")
+    driver.window.table.run("mask.smaller")
+    to_widget, canvas = driver.window.canvas.viewport.to_widget, driver.window.canvas
+    for first, last in (((110, 402), (330, 408)), ((330, 426), (490, 432))):
+        driver.drag(canvas, to_widget(*first).toPoint(), to_widget(*last).toPoint())
+    driver.until(lambda: canvas.noise.is_current, 30)
+    driver.shot("noise-brush")
+    may_change = noise_map(driver.document, driver.document.settings) > 0
+    before = composite_picture(driver.document)
+    driver.window.table.run("tool.move")
+    driver.session.selection.select(())
+    driver.window.table.run("harmonise.run")
+    driver.run_done(driver.newest_job())
+    driver.pause(2.0)
+    differs = [(_pixels(v) != before[..., :3]).any(axis=2) for v in driver.document.variations]
+    driver.report["painted_share"] = round(float(may_change.mean()), 3)
+    driver.report["pixels_changed_beside_paint"] = [int((d & ~may_change).sum()) for d in differs]
+    driver.report["pixels_changed_in_paint"] = [int((d & may_change).sum()) for d in differs]
+    assert not any(driver.report["pixels_changed_beside_paint"])
+    assert all(driver.report["pixels_changed_in_paint"])
+    driver.shot("noise-brush-result")
+
+
 def _pixels(variation: Variation | None) -> np.ndarray:
     assert variation is not None
     return variation.picture.pixels[..., :3]
@@ -314,7 +351,15 @@ def run_session(folder: Path, size: tuple[int, int] = (1440, 900)) -> dict[str, 
     driver.pause(1.0)
     first = driver.document
     try:
-        for stage in (arrange, harmonise, reroll, lambda d: undo_and_redo(d, first), export, crash):
+        for stage in (
+            arrange,
+            harmonise,
+            reroll,
+            lambda d: undo_and_redo(d, first),
+            export,
+            crash,
+            paint_noise,
+        ):
             stage(driver)
     finally:
         driver.report["torch_in_window_process"] = "torch" in sys.modules

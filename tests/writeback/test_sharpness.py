@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 from collage_studio.document.compositing import composite_picture
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import Document, Layer, Raster
+from collage_studio.document.noise_paint import over
 from collage_studio.writeback.sharpness import detail_kept, full_size
 from collage_studio.writeback.stack import write_back
 
@@ -87,3 +89,14 @@ def test_alpha_and_depth_are_the_sources():
 def test_a_layer_without_harmonised_pixels_is_refused():
     with pytest.raises(ValueError, match="no harmonised pixels"):
         full_size(Layer("photo", "Photo", raster=photo_like()))
+
+
+def test_where_little_noise_is_painted_the_source_keeps_its_detail():
+    layer, _ = written_back(1.0)
+    assert layer.raster is not None
+    cover = np.zeros(layer.raster.size.shape, np.float32)
+    cover[:400] = 1.0
+    painted = replace(layer, noise_paint=over(None, layer.raster.size, 0.0, cover))
+    plain, sharp = full_size(layer).pixels, full_size(painted).pixels
+    assert np.array_equal(sharp[420:], plain[420:])
+    assert fine_energy(Raster(sharp[:380])) > 10 * fine_energy(Raster(plain[:380]))

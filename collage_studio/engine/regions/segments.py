@@ -174,7 +174,7 @@ def layout_warnings(plan: RunPlan, segments: Sequence[Segment]) -> tuple[str, ..
     unseen = [
         layer.name
         for layer in worded_layers(document)
-        if layer.id not in there and layer.effective_noise > 0
+        if layer.id not in there and layer.may_change
     ]
     silent = [
         layer.name

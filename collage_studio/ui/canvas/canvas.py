@@ -87,7 +87,7 @@ class Canvas(CanvasView):
     def _after_pointer(self, event: QMouseEvent) -> None:
         cursors.show(self, event.position())
         words = self._painting.pointer_words()
-        if words:
+        if words and self.hand_tool is None:
             self.pointer_info.emit(words)
         else:
             self.status_hint.emit(cursors.hint(self, event.position()))

@@ -37,7 +37,9 @@ FIRST_SLICE_MS = 150.0
 BLINK_MS = 600
 ViewName = Literal["collage", "result", "compare"]
 CompareKind = Literal["wipe", "side", "blink"]
-ToolName = Literal["move", "hand", "zoom", "pick", "brush", "eraser", "lasso", "layout"]
+ToolName = Literal[
+    "move", "hand", "zoom", "pick", "brush", "eraser", "lasso", "noise", "layout", "crop"
+]
 
 
 class CanvasView(QWidget):

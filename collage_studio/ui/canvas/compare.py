@@ -50,6 +50,12 @@ def is_on_line(picture: QRectF, share: float, pointer: QPointF) -> bool:
     return near and picture.top() <= pointer.y() <= picture.bottom()
 
 
+def knob_box(picture: QRectF, share: float, room: QRectF) -> QRectF:
+    """Where the wipe's knob lies."""
+    at = QPointF(line_x(picture, share), picture.intersected(room).center().y())
+    return QRectF(at.x() - KNOB_PX / 2, at.y() - KNOB_PX / 2, KNOB_PX, KNOB_PX)
+
+
 def paint_wipe(
     painter: QPainter, picture: QRectF, share: float, names: tuple[str, str], room: QRectF
 ) -> None:
@@ -63,7 +69,7 @@ def paint_wipe(
     top = seen.top() + 12
     overlays.badge(painter, x - 10, top, names[0], from_right=True)
     overlays.badge(painter, x + 10, top, names[1])
-    _paint_knob(painter, QPointF(x, seen.center().y()))
+    _paint_knob(painter, knob_box(picture, share, room).center())
 
 
 def _paint_knob(painter: QPainter, centre: QPointF) -> None:

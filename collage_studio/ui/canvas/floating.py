@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRectF
 
 from collage_studio.ui.canvas import badges
+from collage_studio.ui.canvas.compare import knob_box
 from collage_studio.ui.canvas.frame import frame_around
 from collage_studio.ui.canvas.layer_bar import LayerBar
 from collage_studio.ui.canvas.pointer import State
@@ -48,8 +49,15 @@ class Floating:
             left, top, right, bottom = frame.box
             box = QRectF(view.viewport.to_widget(left, top), view.viewport.to_widget(right, bottom))
             self.layer_bar.show_layers(view.editor.document, view.selection.ids)
-            self.layer_bar.place(box, QRectF(view.rect()))
+            self.layer_bar.place(box, QRectF(view.rect()), self._knob())
         self.layer_bar.setVisible(shown and frame is not None and not view.is_side_by_side)
+
+    def _knob(self) -> QRectF | None:
+        """The wipe's knob, if there is one."""
+        view = self._view
+        if view.view != "compare" or view.compare_kind != "wipe":
+            return None
+        return knob_box(view.viewport.canvas_rect(), view.wipe_share, QRectF(view.rect()))
 
     def _place_badge(self, shown: bool, has_badge: bool) -> None:
         view = self._view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter
@@ -48,4 +48,13 @@ class HandTool(Protocol):
 
     def paint(self, painter: QPainter, view: Viewport) -> None:
         """Paint over the picture."""
+        ...
+
+
+@runtime_checkable
+class HasReach(Protocol):
+    """A tool whose mark around the pointer is large: the pointer's note stays clear of it."""
+
+    def reach(self) -> float:
+        """Radius in logical px; 0 where no mark is shown."""
         ...

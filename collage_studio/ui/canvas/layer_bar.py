@@ -80,8 +80,12 @@ class LayerBar(QWidget):
         self._noise.show_value(layers[-1].effective_noise * 100, mixed=len(noises) > 1)
         self._state.show_value(states.pop() if len(states) == 1 else "")
 
-    def place(self, selection: QRectF, room: QRectF) -> None:
-        """Go under the selection, above it where there is no room, always inside `room`."""
+    def place(self, selection: QRectF, room: QRectF, avoid: QRectF | None = None) -> None:
+        """Go under the selection, above it where there is no room, always inside `room`.
+
+        Args:
+            avoid: a control on the canvas that must not be covered.
+        """
         self.adjustSize()
         width, height = self.sizeHint().width(), self.sizeHint().height()
         left = selection.center().x() - width / 2
@@ -90,6 +94,8 @@ class LayerBar(QWidget):
         if top + height > room.bottom() - 8:
             above = selection.top() - 36 - height
             top = above if above >= room.top() + 8 else room.bottom() - height - 8
+        if avoid is not None:
+            left, top = _beside(avoid, QRectF(left, top, width, height), room)
         self.setGeometry(round(left), round(top), width, height)
 
     def _on_noise(self, value: float) -> None:
@@ -126,3 +132,15 @@ class LayerBar(QWidget):
 def _label(verb: str, document: Document, ids: tuple[str, ...]) -> str:
     layers: list[Layer] = [layer for layer in map(document.find, ids) if layer is not None]
     return f"{verb} {layers[0].name}" if len(layers) == 1 else f"{verb} {len(layers)} layers"
+
+
+def _beside(avoid: QRectF, box: QRectF, room: QRectF) -> tuple[float, float]:
+    """Where `box` goes so as not to cover `avoid`: to its nearer side, else above or below it."""
+    if not avoid.intersects(box):
+        return box.left(), box.top()
+    across = (avoid.left() - GAP - box.width(), avoid.right() + GAP)
+    fits = [x for x in across if room.left() + 8 <= x <= room.right() - box.width() - 8]
+    if fits:
+        return min(fits, key=lambda x: abs(x - box.left())), box.top()
+    down = (avoid.top() - GAP - box.height(), avoid.bottom() + GAP)
+    return box.left(), min(down, key=lambda y: abs(y - box.top()))

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPen
 from collage_studio.document.geometry import Affine
 from collage_studio.document.model import Document, Layer
 from collage_studio.document.noise_map import noise_map, run_layers
+from collage_studio.document.noise_paint import share_painted
 from collage_studio.ui.background import Background
 from collage_studio.ui.canvas import hit, overlays
 from collage_studio.ui.canvas.bakes import View
@@ -25,6 +26,7 @@ Values = npt.NDArray[np.float32]
 LEGEND_WIDTH, LEGEND_HEIGHT = 304, 66
 _HEAT = 0.80
 _FULL_AT = 0.04
+_PAINTED_AT = 0.02
 
 
 def values_of(document: Document) -> Values:
@@ -74,10 +76,14 @@ class NoiseOverlay:
         inside = 0 <= row < height and 0 <= column < width
         return float(self.values[row, column]) if inside else None
 
-    def reading(self, document: Document, x: float, y: float) -> str:
-        """ "60   Tent": value and the layer it comes from; empty outside."""
+    def reading(self, x: float, y: float) -> str:
+        """ "60   Tent" or "97   Pines, painted": value and layer of the map; empty outside."""
         value = self.value_at(x, y)
-        return "" if value is None else f"{value * 100:.0f}   {source_at(document, x, y).name}"
+        if value is None or self._of is None:
+            return ""
+        layer, place = source_at(self._of, x, y)
+        is_painted = share_painted(layer, *place) > _PAINTED_AT
+        return f"{value * 100:.0f}   {layer.name}{', painted' if is_painted else ''}"
 
     def image(self, frame: QImage, view: View) -> QImage | None:
         """The heat over a relief of `frame`, which shows `view`; None before values are known."""
@@ -134,10 +140,15 @@ def _heated(pixels: npt.NDArray[np.uint8], values: Values) -> npt.NDArray[np.uin
     return mixed
 
 
-def source_at(document: Document, x: float, y: float) -> Layer:
-    """The topmost visible layer at a canvas point, locked ones too; the background otherwise."""
+def source_at(document: Document, x: float, y: float) -> tuple[Layer, tuple[float, float]]:
+    """The topmost visible layer at a canvas point, and which px of its source it is.
 
-    def search(layers: tuple[Layer, ...], parent: Affine) -> Layer | None:
+    Locked layers count too; where there is none, it is the background.
+    """
+
+    def search(
+        layers: tuple[Layer, ...], parent: Affine
+    ) -> tuple[Layer, tuple[float, float]] | None:
         for layer in reversed(layers):
             if not layer.visible or layer.opacity <= 0:
                 continue
@@ -147,10 +158,11 @@ def source_at(document: Document, x: float, y: float) -> Layer:
                 if found is not None:
                     return found
             elif hit.alpha_at(layer, placed, x, y) > 0.5:
-                return layer
+                has_pixels = layer.raster is not None
+                return layer, placed.inverse().apply(x, y) if has_pixels else (x, y)
         return None
 
-    return search(document.layers, Affine()) or document.background
+    return search(document.layers, Affine()) or (document.background, (x, y))
 
 
 def legend_box(picture: QRectF, room: QRectF, pointer: QPointF | None) -> QRectF:

@@ -65,9 +65,9 @@ def selection(painter: QPainter, view: Viewport, frame: Frame, *, handles: bool)
     painter.drawLine(top, knob)
     painter.setPen(QPen(accent, 1.5))
     painter.drawLine(top, knob)
-    for handle in usable_handles(frame, scale):
-        at = view.to_widget(*frame.at(*handle))
-        _square(painter, at, accent)
+    for place in usable_handles(frame, scale):
+        at = view.to_widget(*frame.at(*place))
+        handle(painter, at)
     painter.setPen(QPen(_HALO, 1))
     painter.setBrush(QColor("white"))
     painter.drawEllipse(knob, 5.5, 5.5)
@@ -75,7 +75,9 @@ def selection(painter: QPainter, view: Viewport, frame: Frame, *, handles: bool)
     painter.drawEllipse(knob, 4.5, 4.5)
 
 
-def _square(painter: QPainter, at: QPointF, accent: QColor) -> None:
+def handle(painter: QPainter, at: QPointF) -> None:
+    """What an edge or a corner is pulled at."""
+    accent = tokens.current().color("on_picture")
     painter.setPen(QPen(_HALO, 1))
     painter.setBrush(QColor("white"))
     painter.drawRoundedRect(QRectF(at.x() - 4.5, at.y() - 4.5, 9, 9), 2, 2)
@@ -114,12 +116,24 @@ def pill(painter: QPainter, centre: QPointF, text: str, ground: QColor, ink: QCo
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def pointer_note(painter: QPainter, pointer: QPointF, text: str, room: QRectF) -> None:
-    """A dark label right below the pointer, kept inside `room`."""
+def pointer_note(
+    painter: QPainter, pointer: QPointF, text: str, room: QRectF, *, clear: float = 0.0
+) -> None:
+    """A dark label right below the pointer, kept inside `room`.
+
+    Args:
+        clear: radius in px of a ring around the pointer; the label lies centred below it, or above
+            it where there is no room.
+    """
     face = font(12, 600)
     width = QFontMetrics(face).horizontalAdvance(text) + 24
-    left = min(max(pointer.x() + 14, room.left() + 4), room.right() - width - 4)
-    top = min(pointer.y() + 16, room.bottom() - 28)
+    left, top = pointer.x() + 14, pointer.y() + 16
+    if clear > 0:
+        left, top = pointer.x() - width / 2, pointer.y() + clear + 10
+        if top > room.bottom() - 28 and pointer.y() - clear - 34 >= room.top():
+            top = pointer.y() - clear - 34
+    left = min(max(left, room.left() + 4), room.right() - width - 4)
+    top = min(top, room.bottom() - 28)
     box = QRectF(round(left), round(top), width, 24)
     _dark(painter, box)
     painter.setFont(face)

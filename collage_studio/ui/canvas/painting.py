@@ -9,6 +9,7 @@ from PySide6.QtGui import QImage, QPainter, QRegion
 
 from collage_studio.ui.canvas import badges, compare, dropping, layout_marks, overlays, shots
 from collage_studio.ui.canvas.frame import frame_around, frame_of, is_locked
+from collage_studio.ui.canvas.hand_tool import HasReach
 from collage_studio.ui.canvas.pointer import State
 from collage_studio.ui.canvas.scene import Shot
 from collage_studio.ui.canvas.viewport import Viewport
@@ -54,7 +55,7 @@ class Painting:
         if canvas.pointer_at is None or not canvas.show_noise_map:
             return ""
         at = canvas.viewport.to_canvas(canvas.pointer_at)
-        return canvas.noise.reading(canvas.editor.document, at.x(), at.y())
+        return canvas.noise.reading(at.x(), at.y())
 
     def _paint_one(self, painter: QPainter, room: QRectF) -> None:
         canvas, view = self._canvas, self._canvas.viewport
@@ -172,7 +173,10 @@ class Painting:
         if canvas.pointer.state is State.DRAGGING:
             overlays.pointer_note(painter, canvas.pointer_at, canvas.pointer.outcome.note, room)
         elif self.pointer_words():
-            overlays.pointer_note(painter, canvas.pointer_at, self.pointer_words(), room)
+            tool = canvas.hand_tool
+            clear = tool.reach() if isinstance(tool, HasReach) and canvas.overlays_on else 0.0
+            words = self.pointer_words()
+            overlays.pointer_note(painter, canvas.pointer_at, words, room, clear=clear)
 
     def _paint_compare_labels(self, painter: QPainter, picture: QRectF, room: QRectF) -> None:
         canvas = self._canvas

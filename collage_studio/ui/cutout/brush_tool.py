@@ -266,13 +266,13 @@ class LassoTool(BrushTool):
             paint_line(painter, view, self._points, tokens.current().color("on_picture"), 1.5)
 
 
-def paint_ring(painter: QPainter, at: QPointF, radius: float, *, adds: bool) -> None:
-    """The brush: 1.25 px white on 3 px black, with a sign for what it does."""
+def paint_ring(painter: QPainter, at: QPointF, radius: float, *, adds: bool | None) -> None:
+    """The brush: 1.25 px white on 3 px black, with a sign for what it does; None for no sign."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for color, width in ((HALO, 3.0), (QColor("white"), 1.25)):
         painter.setPen(QPen(color, width))
         painter.drawEllipse(at, radius, radius)
-        if radius >= 8:
+        if radius >= 8 and adds is not None:
             painter.drawLine(at - QPointF(3, 0), at + QPointF(3, 0))
             if adds:
                 painter.drawLine(at - QPointF(0, 3), at + QPointF(0, 3))

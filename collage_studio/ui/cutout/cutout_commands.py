@@ -1,4 +1,4 @@
-"""Binds the Mask menu and the tools that draw on masks; makes them when they are first needed."""
+"""Binds the Mask menu and the tools that draw on layers; makes them when they are first needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collage_studio.ui.cutout.model_process import ModelProcess
     from collage_studio.ui.cutout.target import Target
 
-TOOLS = ("pick", "brush", "eraser", "lasso")
+TOOLS = ("pick", "brush", "eraser", "lasso", "noise")
 REFINE_PX = 12.0
 
 
@@ -95,6 +95,8 @@ class CutoutCommands:
         return kit
 
     def _on_tool(self, tool: str) -> None:
+        if tool != "noise" and "kit" in self.__dict__:
+            self.kit.noise.cancel()
         if tool in TOOLS:
             self._canvas.hand_tool = self.kit.take(tool)
             self._canvas.update()

@@ -9,6 +9,7 @@ from typing import Protocol
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from collage_studio.app.actions import has_paint
 from collage_studio.app.editor import Editor
 from collage_studio.app.selection import Selection
 from collage_studio.document.model import Layer, NextState
@@ -74,6 +75,7 @@ class LayerPage(QWidget):
         self._kind = Label("", "second")
         self._text = GrowingText("Text of the layer")
         self._noise = ValueBar("Noise", noise=True)
+        self._paint = _PaintLine(lambda: layer_edits.clear_paint(self._editor, self._ids()))
         self._state = Segment(STATES)
         self._start = ChoiceButton(_STARTS, caption="From")
         self._reroll_now = Button(
@@ -95,18 +97,20 @@ class LayerPage(QWidget):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addLayout(self._header())
-        body = QVBoxLayout()
-        body.setContentsMargins(12, 2, 12, 8)
-        body.setSpacing(6)
+        top, body = QVBoxLayout(), QVBoxLayout()
+        top.setContentsMargins(12, 2, 12, 0)
+        body.setContentsMargins(12, 6, 12, 8)
+        for part in (top, body):
+            part.setSpacing(6)
         self._text.setPlaceholderText("What this layer shows, in a few words")
         self._text.setToolTip("Text: What this layer shows, in a few words.")
         self._noise.setToolTip("Noise: 0 keeps every pixel, 100 lets the model repaint.")
         self._start.setToolTip(
             "Start from: The current pixels, the original cutout, or noise and the text alone."
         )
-        body.addWidget(self._text)
-        body.addWidget(self._noise)
-        body.addLayout(_ends("0 keeps every pixel", "100 repaints"))
+        top.addWidget(self._text)
+        top.addWidget(self._noise)
+        top.addLayout(_ends("0 keeps every pixel", "100 repaints"))
         body.addWidget(self._state)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -114,6 +118,8 @@ class LayerPage(QWidget):
         row.addWidget(self._start, 1)
         self._reroll_now.setFixedHeight(28)
         body.addLayout(row)
+        whole.addLayout(top)
+        whole.addWidget(self._paint)
         whole.addLayout(body)
         whole.addLayout(self._section_rows)
         whole.addWidget(self._suggestion)
@@ -187,6 +193,7 @@ class LayerPage(QWidget):
             "mixed" if len(texts) > 1 else "What this layer shows, in a few words"
         )
         self._show_noise(layers)
+        self._paint.setVisible(has_paint(self._editor.document, self._ids()))
         states = {shown_state(layer) for layer in layers}
         self._state.show_value(str(shown_state(last)) if len(states) == 1 else "")
         self._show_words(layers)
@@ -196,7 +203,7 @@ class LayerPage(QWidget):
     def _show_noise(self, layers: tuple[Layer, ...]) -> None:
         values = {layer_edits.shown_noise(layer) for layer in layers}
         value = layer_edits.shown_noise(layers[-1])
-        kept = values == {0.0}
+        kept = values == {0.0} and not any(map(_runs, layers))
         self._noise.show_value(
             (value or 0.0) * 100,
             mixed=len(values) > 1 or value is None,
@@ -235,6 +242,25 @@ class LayerPage(QWidget):
         )
 
 
+class _PaintLine(QWidget):
+    """Says that noise is painted, and takes it away."""
+
+    def __init__(self, clear: Callable[[], object]) -> None:
+        super().__init__()
+        said = Label("Painted in places", "second")
+        said.setToolTip("Painted: The noise differs by place. The noise brush shows where.")
+        button = Button("Clear", kind="link")
+        button.setFixedHeight(20)
+        button.setAccessibleName("Clear painted noise")
+        button.setToolTip("Clear: The layer has one noise everywhere again.")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 2, 7, 0)  # the button has 5 px of its own
+        row.setSpacing(4)
+        row.addWidget(said, 1)
+        row.addWidget(button)
+        on_click(button, clear)
+
+
 def _ends(low: str, high: str) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setContentsMargins(0, 0, 0, 2)
@@ -242,6 +268,11 @@ def _ends(low: str, high: str) -> QHBoxLayout:
     row.addStretch(1)
     row.addWidget(Label(high, "small"))
     return row
+
+
+def _runs(layer: Layer) -> bool:
+    """The next run may change it, if only where noise is painted."""
+    return layer.state is not NextState.KEEP and any(inner.may_change for inner in layer.walk())
 
 
 def _kind_word(layer: Layer) -> str:

@@ -42,8 +42,8 @@ STATE_ICONS = {
 
 
 def shown_state(layer: Layer) -> NextState:
-    """What the next run does with a layer: without noise it keeps it."""
-    if layer.state is NextState.HARMONISE and not layer.is_group and layer.noise <= 0:
+    """What the next run does with a layer: without noise, painted or not, it keeps it."""
+    if layer.state is NextState.HARMONISE and not layer.is_group and not layer.may_change:
         return NextState.KEEP
     return layer.state
 

@@ -247,6 +247,7 @@ def _marks(layer: Layer) -> tuple[tuple[str, bool], ...]:
         ("hidden", not layer.visible),
         ("locked", layer.locked),
         ("clipped to the layer below", layer.clipped),
+        ("painted", layer.noise_paint is not None),
     )
 
 

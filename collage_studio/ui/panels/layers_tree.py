@@ -389,9 +389,12 @@ def _tooltip(part: str, layer: Layer | None, badge: Badge | None) -> str:
     if layer is None:
         return ""
     words = [layer.name, layer.text, badge.sentence if badge is not None else ""]
+    painted = "Painted: The noise differs by place." if layer.noise_paint is not None else ""
+    words.append(painted)
+    noise = "Noise: 0 keeps every pixel, 100 lets the model repaint."
     return {
         "eye": "Show or hide (Space): Hidden layers take no part in a run.",
-        "noise": "Noise: 0 keeps every pixel, 100 lets the model repaint.",
+        "noise": f"{noise}\n{painted}".strip(),
         "state": "Next run: Keep, Harmonise or Re-roll.",
         "fold": "Fold or unfold the group",
     }.get(part, "\n".join(word for word in words if word))

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 from canvas_stage import Stage, two_boxes
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QRectF, Qt
 
 from collage_studio.document import edits
 from collage_studio.document.geometry import Affine
 from collage_studio.document.model import Layer, LayerKind
+from collage_studio.ui.canvas.compare import knob_box
 from collage_studio.ui.canvas.frame import Frame, frame_around, frame_of
 from collage_studio.ui.canvas.gestures import Keys, Part, Rotate, Scale, grip_at, knob_of
 
@@ -252,3 +253,19 @@ def test_escape_takes_the_dragged_copy_back(stage: Show) -> None:
     on.send(QEvent.Type.MouseButtonRelease, 120, 90, alt)
     assert len(on.editor.document.layers) == 2
     assert not on.editor.undo_label
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
+def test_the_layer_bar_leaves_the_knob_of_compare_free(stage: Show, share: float) -> None:
+    on = stage(two_boxes())
+    on.canvas.resize(700, 460)
+    on.selection.select(["red"])
+    on.canvas.wipe_share = share
+    on.canvas.view = "compare"
+    room = QRectF(on.canvas.rect())
+    bar, picture = on.canvas.layer_bar, on.canvas.viewport.canvas_rect()
+    # In the middle of the height, where the knob is.
+    place = QRectF(picture.left() + 20, room.center().y() - 70, 60, 30)
+    bar.place(place, room, knob_box(picture, share, room))
+    assert not QRectF(bar.geometry()).intersects(knob_box(picture, share, room))
+    assert on.canvas.rect().contains(bar.geometry())

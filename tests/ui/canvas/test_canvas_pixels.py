@@ -270,7 +270,7 @@ def test_the_noise_overlay_reads_the_very_values_of_the_noise_map(
     wanted = values_of(document)
     for x, y in ((80, 60), (240, 150), (150, 20), (119, 60)):
         assert on.canvas.noise.value_at(x, y) == wanted[y, x]
-    assert on.canvas.noise.reading(document, 80, 60).endswith("Red")
+    assert on.canvas.noise.reading(80, 60).endswith("Red")
     on.canvas.settle()
     assert on.pixel(240, 150) == (30, 30, 220)
     assert on.pixel(80, 60) != (220, 30, 30)
