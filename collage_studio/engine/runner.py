@@ -73,7 +73,7 @@ from collage_studio.engine.preview import LinearPreview
 from collage_studio.engine.quality.measuring import Critic, Critics, with_quality
 from collage_studio.engine.recent import Recent
 from collage_studio.engine.reroll import plan_reroll
-from collage_studio.engine.text_plan import own_text, skipped_warning
+from collage_studio.engine.text_plan import LookPlace, own_texts, skipped_warning
 from collage_studio.engine.workspace import Floats
 from collage_studio.formats.adapter_files import settled
 
@@ -177,16 +177,16 @@ class Engine:
             detail = _detail(family, plan, materials)
         method = METHODS[plan.settings.method]
         setup = method.prepare(family, plan, materials)
-        read = {plan.text.caption: materials.caption, **materials.texts}.values()
         critic, why_not = self._critics.of(request.document, request.settings)
         warnings = [
             *method.warnings(plan),
             plan.text.left_out,
             *extras.warnings,
             why_not,
-            *(skipped_warning(text.skipped, family.text_limit) for text in read),
+            *(skipped_warning(text.skipped, family.text_limit) for text in materials.all_texts),
         ]
-        yield Started(request.seeds, setup.steps, tuple(w for w in warnings if w))
+        told = tuple(dict.fromkeys(warning for warning in warnings if warning))
+        yield Started(request.seeds, setup.steps, told)
         run = _Run(self.device, request, family, plan, setup, preview, detail, critic, is_cancelled)
         for start in range(0, len(request.seeds), self._batch):
             yield from run.batch(request.seeds[start : start + self._batch])
@@ -210,21 +210,21 @@ class Engine:
         return needed_mb(family.weight_bytes, pixels.width * pixels.height, seeds)
 
     def _materials(self, family: Family, plan: RunPlan, extras: Extras) -> Materials:
-        def read(text: str) -> ReadText:
-            told, places = text, plan.text.looks
-            if text != plan.text.caption:
-                told, places = own_text(plan.document, text, widths_of(family))
+        def read(text: str, places: tuple[LookPlace, ...] = ()) -> ReadText:
             looks = "".join(place.look.key for place in places)
-            key = (plan.settings.model, f"{extras.text_key}{looks}{told}")
+            key = (plan.settings.model, f"{extras.text_key}{looks}{text}")
             words = learned_words(places, family.device)
-            return self._texts.get(key, lambda: family.read_text(told, words))
+            return self._texts.get(key, lambda: family.read_text(text, words))
 
         picture = _window_tensor(plan, plan.start)
         key = (plan.settings.model, _content_key(picture))
         encoded = self._encoded.get(key, lambda: family.encode(picture))
-        texts = {text: read(text) for text in METHODS[plan.settings.method].texts(plan)}
-        avoid = read(plan.settings.avoid)
-        return Materials(read(plan.text.caption), avoid, encoded, extras.told(avoid), texts)
+        caption, avoid = read(plan.text.caption, plan.text.looks), read(plan.settings.avoid)
+        asked = METHODS[plan.settings.method].texts(plan)
+        texts = {text: caption if text == plan.text.caption else read(text) for text in asked}
+        own = own_texts(plan.document, asked, widths_of(family))
+        learned = {layer_id: read(told, (place,)) for layer_id, (told, place) in own.items()}
+        return Materials(caption, avoid, encoded, extras.told(avoid), texts, learned)
 
     def _preview(self, family: Family, plan: RunPlan) -> LinearPreview:
         return self._previews.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from collage_studio.document.looks import Look, fits
@@ -88,15 +88,20 @@ def look_before(text: str, look: Look) -> tuple[str, LookPlace]:
     return words + text, LookPlace(look, places)
 
 
-def own_text(
-    document: Document, text: str, widths: Mapping[str, int]
-) -> tuple[str, tuple[LookPlace, ...]]:
-    """A layer's text read by itself: with the look of the first layer that says these words."""
-    for layer in document.walk():
-        if layer.look is not None and layer.text.strip() == text and fits(layer.look, widths):
-            told, place = look_before(text, layer.look)
-            return told, (place,)
-    return text, ()
+def own_texts(
+    document: Document, texts: Collection[str], widths: Mapping[str, int]
+) -> dict[str, tuple[str, LookPlace]]:
+    """By layer id: the text that a layer with a look says by itself, and where its look stands.
+
+    Args:
+        texts: those that are read by themselves; other layers are left out.
+        widths: of the model's learnable words by encoder; looks of another model are left out.
+    """
+    return {
+        layer.id: look_before(layer.text.strip(), layer.look)
+        for layer in document.walk()
+        if layer.look is not None and layer.text.strip() in texts and fits(layer.look, widths)
+    }
 
 
 def _moved(place: LookPlace, by: int) -> LookPlace:

@@ -149,8 +149,10 @@ def _as_bias(reads: Tensor) -> Tensor:
     return torch.where(reads, 0.0, float("-inf"))[:, None]
 
 
-def read_texts(texts: Mapping[str, ReadText], own: str, caption: str, outside: str) -> ReadText:
+def read_texts(
+    texts: Mapping[str, ReadText], own: ReadText, caption: str, outside: str
+) -> ReadText:
     """The texts that a region's row may read, end to end, in the order of OWN, CAPTION, NOTHING."""
     if outside == "caption":
-        return joined_text(texts[own], texts[caption])
-    return joined_text(texts[own], texts[caption], texts[""])
+        return joined_text(own, texts[caption])
+    return joined_text(own, texts[caption], texts[""])

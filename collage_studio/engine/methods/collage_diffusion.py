@@ -41,6 +41,21 @@ class Materials:
     attachments: tuple[Attachment, ...] = ()
     texts: Mapping[str, ReadText] = field(default_factory=dict[str, ReadText])
     """Those a method asked for by its `texts`."""
+    learned: Mapping[str, ReadText] = field(default_factory=dict[str, ReadText])
+    """By layer id: its text with the look it learned. Two layers may say the same words."""
+
+    @property
+    def all_texts(self) -> tuple[ReadText, ...]:
+        """Everything that was read but the words to avoid; a text may be there twice."""
+        return (self.caption, *self.texts.values(), *self.learned.values())
+
+    def own(self, layer_id: str, text: str) -> ReadText:
+        """What a layer says: its text, with its own look where it has one.
+
+        Raises:
+            KeyError: the method did not ask for the text.
+        """
+        return self.learned[layer_id] if layer_id in self.learned else self.texts[text]
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,9 @@ def separated(plan: RunPlan, caption: ReadText, materials: Materials) -> ReadTex
     rows = caption.rows.clone()
     for layer_id, tokens in layer_tokens(plan.text.spans, caption.offsets).items():
         layer = plan.document.find(layer_id)
-        alone = materials.texts.get(layer.text.strip()) if layer is not None else None
-        if alone is None:
+        if layer is None or layer.text.strip() not in materials.texts:
             continue
+        alone = materials.own(layer.id, layer.text.strip())
         own = [place for place, (start, end) in enumerate(alone.offsets) if end > start]
         if len(own) == len(tokens):
             rows[:, list(tokens)] = alone.rows[:, own]

@@ -192,7 +192,8 @@ def _areas(
     rest, own = row_loras(materials.attachments, plan.document, ids)
     areas = [Area(0, materials.texts[_ground_text(plan)], ground, rest)]
     for number, segment in enumerate(segments, 1):
-        text, loras = materials.texts[segment.text], own.get(segment.layer_id)
+        text = materials.own(segment.layer_id, segment.text)
+        loras = own.get(segment.layer_id)
         areas.append(Area(number, text, masks[number - 1], loras))
     return tuple(area for area in areas if bool(area.mask.any()))
 

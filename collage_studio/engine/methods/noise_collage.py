@@ -143,9 +143,9 @@ def branches_of(family: Family, plan: RunPlan, materials: Materials, entry: Entr
             continue
         crop = _crop(box, settings, family, Size(whole.width, whole.height))
         reader = _reader(segment, mask, crop, settings, whole)
-        text = materials.texts[segment.text]
+        text = materials.own(segment.layer_id, segment.text)
         if reader is not None:
-            text = read_texts(materials.texts, segment.text, plan.text.caption, settings.outside)
+            text = read_texts(materials.texts, text, plan.text.caption, settings.outside)
         found.append(
             Branch(
                 text,

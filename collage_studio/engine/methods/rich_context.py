@@ -86,7 +86,7 @@ def prepare(family: Family, plan: RunPlan, materials: Materials) -> Setup:
     reading = reading_of(family, plan, materials, regions, is_trained=adapter is not None)
     steered = guide
     if reading is not None and reading.texts > 1:
-        said = [materials.texts[one.text] for one in regions.objects]
+        said = [materials.own(one.key, one.text) for one in regions.objects]
         avoid = joined_text(guide.negative, *said)
         steered = replace(guide, positive=joined_text(guide.positive, *said), negative=avoid)
         for one in materials.attachments:

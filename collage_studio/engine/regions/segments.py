@@ -192,8 +192,3 @@ def layout_warnings(plan: RunPlan, segments: Sequence[Segment]) -> tuple[str, ..
         verb = "has" if len(silent) == 1 else "have"
         found.append(f"{listed(silent)} {verb} a place but no text. Write what to draw there.")
     return tuple(found)
-
-
-def texts_of(segments: Sequence[Segment]) -> tuple[str, ...]:
-    """Each segment's text once."""
-    return tuple(dict.fromkeys(segment.text for segment in segments))
