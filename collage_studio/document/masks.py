@@ -30,6 +30,11 @@ def visible_masks(document: Document, size: Size | None = None) -> dict[str, Flo
     return {layer_id: _resized(mask, size) for layer_id, mask in _stack_masks(document)}
 
 
+def averaged(masks: dict[str, Float], size: Size | None) -> dict[str, Float]:
+    """Masks of canvas size at another size, averaged by area."""
+    return {layer_id: _resized(mask, size) for layer_id, mask in masks.items()}
+
+
 def _stack_masks(document: Document) -> Iterator[tuple[str, Float]]:
     """The leaves' masks at canvas size, front to back, then the background's."""
     rest = np.ones(document.size.shape, np.float32)

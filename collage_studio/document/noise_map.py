@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.masks import visible_masks
+from collage_studio.document.masks import averaged, visible_masks
 from collage_studio.document.model import Document, Layer, NextState, Raster
 from collage_studio.document.noise_paint import paint_at
 from collage_studio.document.recipe import RunSettings
@@ -50,14 +50,17 @@ def noise_map(
     """
     target = size or document.size
     levels = _levels(document, settings, _expanded(document, only))
-    field = _field(visible_masks(document, target), levels, document.size)
+    masks = visible_masks(document, target)
+    field = _field(masks, levels, document.size)
     sigma = max(0.0, settings.softness) * target.height / 512
     if field.is_uniform or sigma == 0:
         return field.finished(field.plain)
     small = _working_size(document, target)
     if small == target:
         return field.finished(_softened(field, sigma))
-    work = _field(visible_masks(document, small), levels, document.size)
+    whole = target == document.size
+    coarse = averaged(masks, small) if whole else visible_masks(document, small)
+    work = _field(coarse, levels, document.size)
     soft = _softened(work, max(0.0, settings.softness) * small.height / 512)
     return field.finished(_fitted(soft, target))
 
