@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from psd_tools import PSDImage
 from PySide6.QtCore import Qt
@@ -15,6 +16,7 @@ from ui_documents import OpenWindow, camp, variation
 from collage_studio.document.edits import accept_variation, add_variations
 from collage_studio.document.geometry import Affine
 from collage_studio.document.model import Document
+from collage_studio.document.noise_paint import over, set_paint
 from collage_studio.formats.export import ExportOptions
 from collage_studio.formats.psd_kept import kept_of_layer
 from collage_studio.formats.psd_reading import read_psd
@@ -148,6 +150,21 @@ def test_a_box_says_its_name_and_purpose_and_takes_the_space_key(
     assert line.accessibleDescription() == "Lets you go on working from the PSD"
     qtbot.keyClick(line, Qt.Key.Key_Space)
     assert not sheet.options().originals
+
+
+def test_facts_tell_where_painted_noise_is_lost() -> None:
+    document = camp()
+    layer = next(layer for layer in document.walk() if layer.raster is not None)
+    assert layer.raster is not None
+    size = layer.raster.size
+    paint = over(None, size, 0.8, np.ones(size.shape, np.float32))
+    painted = set_paint(document, layer.id, paint)
+    whole = {what: (icon, rest) for icon, what, rest in facts(painted, ".collage")}
+    assert whole["Painted noise"] == ("noise-brush", "1 layer")
+    least = ExportOptions(originals=False, recipe=False)
+    poor = {what: (icon, rest) for icon, what, rest in facts(painted, ".psd", least)}
+    assert poor["Painted noise"][0] == "warning"
+    assert "Painted noise" not in {what for _, what, _ in facts(document, ".psd", least)}
 
 
 def test_facts_follow_the_options() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collage_studio.document.model import Document
 from collage_studio.formats.export import EXPORT_FORMATS, ExportOptions
+from collage_studio.formats.export_losses import export_losses
 from collage_studio.formats.flat import exportable_layers
 from collage_studio.formats.picture import accepted_raster
 from collage_studio.formats.psd_kept import text_layers
@@ -67,14 +68,25 @@ def facts(
         return (("group", counted(count, "PNG file"), "as each looks on the canvas"),)
     if suffix in FLAT:
         return picture, *recipe
+    paint = _paint_facts(document, suffix, options)
     if suffix in LAYERED:
-        return *_psd_facts(document, options), *recipe
+        return *_psd_facts(document, options), *recipe, *paint
     lines = [*_layer_facts(document)]
     if accepted is not None:
         lines.append(picture)
     if suffix == ".collage" and document.variations:
         lines.append(("compare", counted(len(document.variations), "variation"), "not accepted"))
-    return *lines, *recipe
+    return *lines, *recipe, *paint
+
+
+def _paint_facts(document: Document, suffix: str, options: ExportOptions) -> tuple[Fact, ...]:
+    """Painted noise: of how many layers, or that this kind of file cannot hold it."""
+    painted = sum(1 for layer in document.walk() if layer.noise_paint is not None)
+    if not painted:
+        return ()
+    if export_losses(document, suffix, options):
+        return (("warning", "Painted noise", "not in this file, kept in the .collage"),)
+    return (("noise-brush", "Painted noise", counted(painted, "layer")),)
 
 
 def _layer_facts(document: Document, *, has_masks: bool = True) -> tuple[Fact, ...]:
