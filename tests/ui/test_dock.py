@@ -5,6 +5,9 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow
 
+SCROLL_BAR = 10
+"""px that the style sheet gives it."""
+
 
 def test_a_narrow_window_makes_the_dock_a_drawer(qtbot: QtBot, opened: OpenWindow) -> None:
     window, dock, button = opened.window, opened.window.dock, opened.window.options.panels
@@ -42,3 +45,10 @@ def test_a_drawer_leaves_the_room_beside_it_as_it_was_kept(
     window.resize(960, 640)
     qtbot.waitUntil(lambda: window.dock.is_drawer)
     assert "body" not in window.dock.states()
+
+
+def test_the_inspector_fits_the_narrowest_dock(opened: OpenWindow) -> None:
+    layer = next(one for one in opened.session.editor.document.walk() if one.raster is not None)
+    opened.session.selection.select((layer.id,))
+    page = opened.window.inspector.layer_page
+    assert page.minimumSizeHint().width() <= opened.window.dock.minimumWidth() - SCROLL_BAR

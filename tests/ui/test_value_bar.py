@@ -90,3 +90,18 @@ def test_segment_tells_what_was_chosen_but_not_what_is_off(qtbot: QtBot) -> None
     qtbot.mouseClick(segment, Qt.MouseButton.LeftButton, pos=QPoint(280, 14))
     assert heard == ["b"]
     assert segment.value == "b"
+
+
+def test_the_icons_of_a_segment_give_way_to_its_words(qtbot: QtBot) -> None:
+    choices = [Choice("keep", "Keep", "keep"), Choice("harmonise", "Harmonise", "harmonise")]
+    segment, plain = Segment(choices), Segment([Choice("a", "Keep"), Choice("b", "Harmonise")])
+    for one in (segment, plain):
+        qtbot.addWidget(one)
+        one.resize(one.minimumSizeHint())
+    assert segment.minimumSizeHint() == plain.minimumSizeHint()
+    segment.show_value("harmonise")
+    plain.show_value("b")
+    assert segment.grab().toImage() == plain.grab().toImage()
+    segment.resize(segment.sizeHint())
+    plain.resize(segment.sizeHint())
+    assert segment.grab().toImage() != plain.grab().toImage()

@@ -91,15 +91,24 @@ class Segment(QWidget):
         return QSize(widest * len(cells) + 4, self.height())
 
     def minimumSizeHint(self) -> QSize:
+        """Where it is narrow, icons beside words give way."""
+        return QSize((self._widest(with_icons=False) + 8) * len(self._choices) + 4, self.height())
+
+    def _widest(self, *, with_icons: bool) -> int:
         metrics = QFontMetrics(font(12, 600))
-        widest = max((self._content_width(metrics, c) + 8 for c in self._choices), default=0)
-        return QSize(widest * len(self._choices) + 4, self.height())
+        widths = (self._content_width(metrics, c, with_icon=with_icons) for c in self._choices)
+        return max(widths, default=0)
+
+    @property
+    def _has_room(self) -> bool:
+        """Every choice has its icon beside its words."""
+        return self._cell(0).width() >= self._widest(with_icons=True) + 2
 
     @staticmethod
-    def _content_width(metrics: QFontMetrics, choice: Choice) -> int:
-        icon = 16 if choice.icon else 0
-        gap = 6 if choice.icon and choice.label else 0
-        return icon + gap + metrics.horizontalAdvance(choice.label)
+    def _content_width(metrics: QFontMetrics, choice: Choice, *, with_icon: bool = True) -> int:
+        if not choice.icon or (choice.label and not with_icon):
+            return metrics.horizontalAdvance(choice.label)
+        return 16 + (6 + metrics.horizontalAdvance(choice.label) if choice.label else 0)
 
     def _cell(self, index: int) -> QRectF:
         width = (self.width() - 4) / max(len(self._choices), 1)
@@ -188,9 +197,10 @@ class Segment(QWidget):
             painter.drawRoundedRect(cell, 4, 4)
         token = "disabled" if off else ("t1" if on or index == self._hovered else "t2")
         face = font(12, 600)
-        width = self._content_width(QFontMetrics(face), choice)
+        has_icon = bool(choice.icon) and (self._has_room or not choice.label)
+        width = self._content_width(QFontMetrics(face), choice, with_icon=has_icon)
         left = cell.center().x() - width / 2
-        if choice.icon:
+        if has_icon:
             square = QRectF(round(left), round(cell.center().y() - 8), 16, 16)
             paint_icon(painter, choice.icon, square, "accent" if on else token)
             left += 16 + 6
