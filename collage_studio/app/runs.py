@@ -65,7 +65,7 @@ class EnginePort(Protocol):
 
 
 class RunController:
-    """Sends one job at a time and turns what comes back into variations. Main thread only."""
+    """Sends one run at a time and turns what comes back into variations. Main thread only."""
 
     def __init__(
         self,
@@ -290,9 +290,8 @@ class RunController:
             self._engine.cancel(running.id)
 
     def dispatch(self) -> None:
-        """Send the next waiting job if the engine is free."""
-        job = self._board.next_to_run()
-        if job is not None:
+        """Send what can run now."""
+        while (job := self._board.next_to_run()) is not None:
             self._board.mark_sent(job.id)
             self._engine.send(job.id, job.request)
 

@@ -166,8 +166,15 @@ class JobBoard:
         return tuple(self._jobs.values())
 
     @property
+    def in_progress(self) -> tuple[Job, ...]:
+        """At most one run and one download."""
+        return tuple(job for job in self.jobs if job.state is JobState.RUNNING)
+
+    @property
     def running(self) -> Job | None:
-        return next((job for job in self.jobs if job.state is JobState.RUNNING), None)
+        """The run in progress; without one the download."""
+        found = self.in_progress
+        return next((job for job in found if not job.is_fetch), next(iter(found), None))
 
     @property
     def waiting(self) -> tuple[Job, ...]:
@@ -183,10 +190,11 @@ class JobBoard:
         return job
 
     def next_to_run(self) -> Job | None:
-        """The job to send now; None while one runs, the queue is paused or nothing waits."""
-        if self.paused or self.running is not None:
+        """The job to send now, if there is one: runs and downloads do not wait for each other."""
+        if self.paused:
             return None
-        return next(iter(self.waiting), None)
+        busy = {job.is_fetch for job in self.in_progress}
+        return next((job for job in self.waiting if job.is_fetch not in busy), None)
 
     def mark_sent(self, job_id: str) -> None:
         """The engine has this job now."""

@@ -15,6 +15,7 @@ from collage_studio.app.files import samples
 from collage_studio.app.notices import Notice
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.ui.engine_thread import EngineThread
+from collage_studio.ui.engines import Engines
 from collage_studio.ui.later import polish_pieces
 from collage_studio.ui.main_window import MainWindow
 from collage_studio.ui.session import Session
@@ -49,11 +50,12 @@ class Program:
         self._app = app
         sys.setswitchinterval(SWITCH_SECONDS)
         self.engine = EngineThread(device=store.current.device, precision=store.current.precision)
-        self.session = Session.with_engine(self.engine, store)
+        self.engines = Engines(self.engine)
+        self.session = Session.with_engine(self.engines, store)
         self.window = MainWindow(self.session)
-        self.engine.arrived.connect(self.session.runs.handle)
+        self.engines.arrived.connect(self.session.runs.handle)
         self.engine.state_changed.connect(self.window.status.show_engine)
-        self.window.closing.connect(self.engine.stop)
+        self.window.closing.connect(self.engines.stop)
 
     def begin(
         self, path: Path | None, waiting: WaitingModules, covers: Sequence[Cover] = ()

@@ -233,7 +233,11 @@ class RunView:
     # Runs
 
     def _on_job(self, job: Job) -> None:
-        self._show_pending(self._session.runs.board.running or job)
+        running = self._session.runs.board.running
+        if job.is_fetch and running is not None and running.id != job.id:
+            self._show_running()  # strip and canvas belong to the run beside it
+            return
+        self._show_pending(job if running is None or running.is_fetch else running)
         if job.is_over:
             self._end(job)
             self._turns.add(self._show_running)
@@ -246,7 +250,7 @@ class RunView:
         board = self._session.runs.board
         running = board.running
         self._caption.show_job(running)
-        self._top.show_running(1 if running else 0, len(board.waiting))
+        self._top.show_running(len(board.in_progress), len(board.waiting))
         self._changed()
 
     def _show_pending(self, job: Job) -> None:

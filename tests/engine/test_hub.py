@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from huggingface_hub import constants
 
 from collage_studio.document.recipe import RunSettings
 from collage_studio.engine.api import (
+    BadRequest,
+    Cancelled,
     Downloaded,
     FetchRequest,
     Finished,
@@ -19,6 +23,7 @@ from collage_studio.engine.api import (
     Produced,
 )
 from collage_studio.engine.cancel import Stopped
+from collage_studio.engine.loading.fetcher import Fetcher
 from collage_studio.engine.loading.hub import (
     RemoteFile,
     cached_folder,
@@ -174,8 +179,22 @@ def test_looking_up_says_why_it_fails(hub: Hub, monkeypatch: pytest.MonkeyPatch)
         look_up(NAME)
 
 
-def test_a_request_to_fetch_is_consent_enough(hub: Hub):
-    events = list(Engine("cpu").run(FetchRequest(NAME), lambda: False))
+@pytest.mark.parametrize("engine", [Engine, Fetcher])
+def test_a_request_to_fetch_is_consent_enough(hub: Hub, engine: type[Engine | Fetcher]):
+    events = list(engine("cpu").run(FetchRequest(NAME), lambda: False))
     assert isinstance(events[0], Downloaded)
     assert isinstance(events[-1], Finished)
     assert cached_folder(NAME).is_dir()
+
+
+def test_the_engine_for_downloads_stops_when_told_and_takes_nothing_else(hub: Hub):
+    events = list(Fetcher("cpu").run(FetchRequest(NAME), lambda: True))
+    assert events == [Cancelled()]
+    run = HarmoniseRequest(cat_and_dog(RunSettings()), (1,), RunSettings())
+    with pytest.raises(BadRequest, match="only fetches models"):
+        list(Fetcher("cpu").run(run, lambda: False))
+
+
+def test_the_engine_for_downloads_loads_no_torch():
+    code = "import sys, collage_studio.engine.loading.fetcher; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,6 +15,7 @@ from collage_studio.engine.api import (
     Cancelled,
     Event,
     Failed,
+    FetchRequest,
     Finished,
     Picture,
     Previewed,
@@ -59,6 +60,24 @@ def test_only_one_job_runs_at_a_time():
     assert board.running is not None
     assert board.running.id == first.id
     assert board.next_to_run() is None
+
+
+def test_a_download_and_a_run_do_not_wait_for_each_other():
+    board = JobBoard()
+    fetch = board.add(FetchRequest("owner/name"), "Fetch")
+    other = board.add(FetchRequest("owner/other"), "Fetch")
+    board.mark_sent(fetch.id)
+    assert board.running == board.find(fetch.id)
+    assert board.next_to_run() is None
+    job = board.add(request(1), "Harmonise")
+    assert board.next_to_run() == job
+    board.mark_sent(job.id)
+    assert board.running == board.find(job.id)
+    assert {one.id for one in board.in_progress} == {fetch.id, job.id}
+    assert board.next_to_run() is None
+    board.handle(fetch.id, Finished())
+    assert board.next_to_run() == other
+    assert board.running == board.find(job.id)
 
 
 def test_a_paused_board_lets_nothing_start():

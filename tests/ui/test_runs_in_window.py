@@ -8,7 +8,15 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from ui_documents import OpenWindow, variation
 
-from collage_studio.engine.api import Failed, Finished, Previewed, Produced, Started, Stepped
+from collage_studio.engine.api import (
+    Downloaded,
+    Failed,
+    Finished,
+    Previewed,
+    Produced,
+    Started,
+    Stepped,
+)
 from collage_studio.jobs.board import Job
 from collage_studio.ui.panels.strip_looks import COLLAGE
 
@@ -97,6 +105,34 @@ def test_what_the_end_of_a_run_changes_is_painted_over_several_turns(
     qtbot.waitUntil(lambda: window.run_view.shown != COLLAGE)
     qtbot.waitUntil(lambda: window.caption.harmonise.property("kind") == "tinted")
     qtbot.waitUntil(window.caption.harmonise.isVisible)
+
+
+def test_a_download_beside_a_run_leaves_strip_and_canvas_alone(opened: OpenWindow) -> None:
+    window, runs = opened.window, opened.session.runs
+    job = _started(opened, (7, 8))
+    runs.handle(job.id, Previewed(7, 1, np.zeros((30, 40, 3), np.uint8)))
+    fetch = runs.fetch("someone/tiny-model")
+    runs.handle(fetch.id, Downloaded("someone/tiny-model", 10, 100))
+    assert window.top.queue.text() == "2 running"
+    assert runs.board.running is not None
+    assert runs.board.running.id == job.id
+    assert window.strip.state_of(f"{job.id}:7") == "running"
+    runs.handle(fetch.id, Finished())
+    assert window.strip.state_of(f"{job.id}:7") == "running"
+    assert window.canvas.preview.is_shown
+    assert window.top.queue.text() == "1 running"
+
+
+def test_a_run_that_fails_beside_a_download_keeps_its_failed_tile(
+    qtbot: QtBot, opened: OpenWindow
+) -> None:
+    runs = opened.session.runs
+    job = _started(opened, (7,))
+    fetch = runs.fetch("someone/tiny-model")
+    runs.handle(fetch.id, Downloaded("someone/tiny-model", 10, 100))
+    runs.handle(job.id, Failed("The run stopped.", "retry"))
+    assert opened.window.strip.state_of(f"{job.id}:7") == "failed"
+    qtbot.waitUntil(lambda: opened.window.top.queue.text() == "1 running")
 
 
 def test_previews_never_enter_the_document(opened: OpenWindow) -> None:
