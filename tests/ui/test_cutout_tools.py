@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from ui_documents import OpenWindow, open_window
+from ui_documents import OpenWindow, Stylus, open_window
 
 from collage_studio.document.edits import change_layer, remove_layers
 from collage_studio.document.geometry import Affine, Rect, Size
@@ -35,7 +33,7 @@ def photo() -> Document:
     return Document(Size(160, 120), (layer,))
 
 
-class Hand:
+class Hand(Stylus):
     """A hand at the canvas of a window."""
 
     def __init__(self, opened: OpenWindow) -> None:
@@ -44,24 +42,6 @@ class Hand:
 
     def tool(self, name: str) -> None:
         self.window.table.run(f"tool.{name}")
-
-    def send(self, kind: QEvent.Type, at: QPointF, keys: Qt.KeyboardModifier) -> None:
-        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-        which = none if kind is QEvent.Type.MouseMove else left
-        held = none if kind is QEvent.Type.MouseButtonRelease else left
-        event = QMouseEvent(kind, at, self.canvas.mapToGlobal(at), which, held, keys)
-        QApplication.sendEvent(self.canvas, event)
-
-    def stroke(
-        self, *points: tuple[float, float], keys: Qt.KeyboardModifier = NONE, release: bool = True
-    ) -> None:
-        """Draw through canvas points."""
-        places = [self.canvas.viewport.to_widget(*point) for point in points]
-        self.send(QEvent.Type.MouseButtonPress, places[0], keys)
-        for place in places[1:]:
-            self.send(QEvent.Type.MouseMove, place, keys)
-        if release:
-            self.send(QEvent.Type.MouseButtonRelease, places[-1], keys)
 
     def mask(self) -> np.ndarray | None:
         layer = self.editor.document.find("photo")

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
-from ui_documents import OpenWindow, open_window
+from ui_documents import OpenWindow, Stylus, open_window
 
 from collage_studio.app.actions import find_actions
 from collage_studio.cutout.noise_brush import PaintMode
@@ -48,7 +47,7 @@ def pond() -> Document:
     return Document(Size(160, 120), layers, background=replace(Document(Size(1, 1)).background))
 
 
-class Hand:
+class Hand(Stylus):
     """A hand at the canvas of a window."""
 
     def __init__(self, opened: OpenWindow, qtbot: QtBot) -> None:
@@ -72,24 +71,6 @@ class Hand:
 
     def select(self, *ids: str) -> None:
         self.opened.session.selection.select(ids)
-
-    def send(self, kind: QEvent.Type, at: QPointF, keys: Qt.KeyboardModifier) -> None:
-        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-        which = none if kind is QEvent.Type.MouseMove else left
-        held = none if kind is QEvent.Type.MouseButtonRelease else left
-        event = QMouseEvent(kind, at, self.canvas.mapToGlobal(at), which, held, keys)
-        QApplication.sendEvent(self.canvas, event)
-
-    def stroke(
-        self, *points: tuple[float, float], keys: Qt.KeyboardModifier = NONE, release: bool = True
-    ) -> None:
-        """Draw through canvas points."""
-        places = [self.canvas.viewport.to_widget(*point) for point in points]
-        self.send(QEvent.Type.MouseButtonPress, places[0], keys)
-        for place in places[1:]:
-            self.send(QEvent.Type.MouseMove, place, keys)
-        if release:
-            self.send(QEvent.Type.MouseButtonRelease, places[-1], keys)
 
     def layer(self, layer_id: str = "pad") -> Layer:
         found = self.editor.document.find(layer_id)

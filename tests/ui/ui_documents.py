@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
 
 from collage_studio.app.settings import PreferencesStore
 from collage_studio.document.geometry import Affine, Size
@@ -20,6 +23,7 @@ from collage_studio.document.model import (
 )
 from collage_studio.document.recipe import Recipe, RunSettings
 from collage_studio.engine.api import describe_layers
+from collage_studio.ui.canvas.canvas import Canvas
 from collage_studio.ui.engine_thread import EngineThread
 from collage_studio.ui.main_window import MainWindow
 from collage_studio.ui.session import Session
@@ -98,3 +102,30 @@ def open_window(home: Path, document: Document) -> OpenWindow:
     engine = EngineThread()
     store = PreferencesStore(home / "settings.json")
     return OpenWindow(MainWindow(Session.with_engine(engine, store, document)), engine)
+
+
+class Stylus:
+    """Sends mouse events to a canvas, as a person would draw."""
+
+    canvas: Canvas
+
+    def send(self, kind: QEvent.Type, at: QPointF, keys: Qt.KeyboardModifier) -> None:
+        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        which = none if kind is QEvent.Type.MouseMove else left
+        held = none if kind is QEvent.Type.MouseButtonRelease else left
+        event = QMouseEvent(kind, at, self.canvas.mapToGlobal(at), which, held, keys)
+        QApplication.sendEvent(self.canvas, event)
+
+    def stroke(
+        self,
+        *points: tuple[float, float],
+        keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        release: bool = True,
+    ) -> None:
+        """Draw through canvas points."""
+        places = [self.canvas.viewport.to_widget(*point) for point in points]
+        self.send(QEvent.Type.MouseButtonPress, places[0], keys)
+        for place in places[1:]:
+            self.send(QEvent.Type.MouseMove, place, keys)
+        if release:
+            self.send(QEvent.Type.MouseButtonRelease, places[-1], keys)

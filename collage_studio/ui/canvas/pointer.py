@@ -100,6 +100,12 @@ class Pointer:
             return Grip()
         return grip_at(frame, self._canvas(at), self._host.viewport.logical_scale)
 
+    def select_under(self, at: QPointF) -> None:
+        """Select the topmost layer under a point, if there is one."""
+        found = self.under(at)
+        if found:
+            self._selection.select([found[0]])
+
     def under(self, at: QPointF) -> tuple[str, ...]:
         """Layers under the pointer, topmost first."""
         point = self._canvas(at)

@@ -52,12 +52,6 @@ class MaskTool:
         """The layer to paint on."""
         return target_of(self.canvas.editor, self.canvas.selection)
 
-    def take_layer(self, at: QPointF) -> None:
-        """Select the layer under the pointer, where the selected one cannot be painted."""
-        under = self.canvas.pointer.under(at)
-        if under:
-            self.canvas.selection.select([under[0]])
-
     def commit(self, target: Target, mask: Mask, verb: str, box: Rect | None = None) -> None:
         """Make the finished mask one edit; `box` holds all that differs, in source px."""
         editor = self.canvas.editor
@@ -112,7 +106,7 @@ class BrushTool(MaskTool):
         """Begin a stroke; on a layer that has no mask to paint on, take the one below."""
         target = self.target()
         if target is None:
-            self.take_layer(at)
+            self.canvas.pointer.select_under(at)
             return
         brush = self.brush
         adds = brush.adds is not bool(modifiers & Qt.KeyboardModifier.AltModifier)
@@ -220,7 +214,7 @@ class LassoTool(BrushTool):
     def press(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Begin the line."""
         if self.target() is None:
-            self.take_layer(at)
+            self.canvas.pointer.select_under(at)
             return
         point = self.canvas.viewport.to_canvas(at)
         self._points = [(point.x(), point.y())]

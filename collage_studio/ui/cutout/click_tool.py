@@ -85,9 +85,7 @@ class ClickTool(QObject):
         """Add a click; Alt says that this does not belong to the object."""
         target = self.target()
         if target is None or target.layer.raster is None:
-            under = self._canvas.pointer.under(at)
-            if under:
-                self._canvas.selection.select([under[0]])
+            self._canvas.pointer.select_under(at)
             return
         point = self._canvas.viewport.to_canvas(at)
         x, y = target.placed.inverse().apply(point.x(), point.y())

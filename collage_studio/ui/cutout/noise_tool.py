@@ -100,9 +100,7 @@ class NoiseTool:
             return
         target = self.target()
         if target is None:
-            under = self._canvas.pointer.under(at)
-            if under:
-                self._canvas.selection.select([under[0]])
+            self._canvas.pointer.select_under(at)
             return
         brush, layer = self.brush, target.layer
         self._points = []

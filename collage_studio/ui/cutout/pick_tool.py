@@ -101,9 +101,7 @@ class PickTool(QObject):
         """Begin a stroke; Alt draws the other kind."""
         target = self.target()
         if target is None:
-            under = self._canvas.pointer.under(at)
-            if under:
-                self._canvas.selection.select([under[0]])
+            self._canvas.pointer.select_under(at)
             return
         other = bool(modifiers & Qt.KeyboardModifier.AltModifier)
         scale = self._canvas.viewport.logical_scale * abs(target.placed.determinant) ** 0.5
