@@ -138,9 +138,9 @@ class Files:
 
     def take(self, opened: Opened, path: Path) -> None:
         """Make what was read from `path` the present document."""
-        changes_collage = path.suffix.lower() == COLLAGE_SUFFIX
-        place = path if changes_collage else None
-        self._become(opened.document, place, saved=changes_collage, name=path.stem)
+        is_collage = path.suffix.lower() == COLLAGE_SUFFIX
+        place = path if is_collage else None
+        self._become(opened.document, place, saved=is_collage, name=path.stem)
         self._read_only = opened.read_only
         self._remember("open", path)
         self._announce_all(opened.notices)
