@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.compositing import flatten, flatten_deep
-from collage_studio.document.geometry import Affine, Rect, Size
+from collage_studio.document.geometry import IDENTITY, Affine, Rect, Size
 from collage_studio.document.model import Document, Layer, Raster, Variation
 
 LARGEST_PX = 16384
@@ -57,7 +57,7 @@ def cropped(document: Document, frame: Rect) -> Document:
 
 
 def _moved(layer: Layer, move: Affine) -> Layer:
-    return replace(layer, placement=move.after(layer.placement))
+    return layer if move == IDENTITY else replace(layer, placement=move.after(layer.placement))
 
 
 class _Cut:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.compositing import composite_picture
+from collage_studio.document.cropping import LARGEST_PX
 from collage_studio.document.geometry import Affine, Size
 from collage_studio.document.model import (
     Document,
@@ -22,7 +23,6 @@ from collage_studio.document.model import (
 
 SIDES = ("left", "right", "up", "down")
 _GRID = 64
-_LARGEST = 16384
 
 Rgb: TypeAlias = "npt.NDArray[np.uint8]"
 
@@ -47,8 +47,9 @@ def extended(
     if min(left, right, up, down) < 0 or not any((left, right, up, down)):
         raise ValueError("Extend the picture by at least 1 px on one side.")
     size = Size(document.size.width + left + right, document.size.height + up + down)
-    if max(size.width, size.height) > _LARGEST:
-        raise ValueError(f"A canvas side has at most {_LARGEST} px, this would be {size.width}.")
+    longest = max(size.width, size.height)
+    if longest > LARGEST_PX:
+        raise ValueError(f"A canvas side has at most {LARGEST_PX} px, this would be {longest}.")
     picture = _picture(document)
     shift = Affine.translation(left, up)
     moved = tuple(_kept(layer, shift) for layer in document.layers)

@@ -51,7 +51,10 @@ def noise_map(
     target = size or document.size
     levels = _levels(document, settings, _expanded(document, only))
     masks = visible_masks(document, target)
-    field = _field(masks, levels, document.size)
+    paints = {
+        key: found for key, level in levels.items() if (found := level.painted(document.size))
+    }
+    field = _field(masks, levels, paints)
     sigma = max(0.0, settings.softness) * target.height / 512
     if field.is_uniform or sigma == 0:
         return field.finished(field.plain)
@@ -60,7 +63,7 @@ def noise_map(
         return field.finished(_softened(field, sigma))
     whole = target == document.size
     coarse = averaged(masks, small) if whole else visible_masks(document, small)
-    work = _field(coarse, levels, document.size)
+    work = _field(coarse, levels, paints)
     soft = _softened(work, max(0.0, settings.softness) * small.height / 512)
     return field.finished(_fitted(soft, target))
 
@@ -122,8 +125,8 @@ class _Level:
         """It must stay as it is, all of it."""
         return self.paint is None and self.noise == 0.0 and not self.is_chosen
 
-    def painted(self, canvas: Size, target: Size) -> tuple[Float, Float] | None:
-        """The noise of every pixel and the share of it that is exactly 0, (H, W); None unpainted.
+    def painted(self, canvas: Size) -> tuple[Float, Float] | None:
+        """The noise of every canvas px, and 1 where it is exactly 0, (H, W); None unpainted.
 
         n(p) = s ((1 - c) n + c v), s the run's scale.
         """
@@ -132,8 +135,7 @@ class _Level:
         value, cover = paint_at(*self.paint, canvas)
         noise = (1 - cover) * np.float32(self.noise) + cover * value * np.float32(self.scale)
         noise = np.clip(noise, 0, 1).astype(np.float32, copy=False)
-        still = (noise == 0).astype(np.float32)
-        return _averaged(noise, target), _averaged(still, target)
+        return noise, (noise == 0).astype(np.float32)
 
 
 def _levels(document: Document, settings: RunSettings, only: set[str]) -> dict[str, _Level]:
@@ -206,7 +208,9 @@ class _Field:
         return result
 
 
-def _field(masks: dict[str, Float], levels: dict[str, _Level], canvas: Size) -> _Field:
+def _field(
+    masks: dict[str, Float], levels: dict[str, _Level], paints: dict[str, tuple[Float, Float]]
+) -> _Field:
     shape = next(iter(masks.values())).shape
     plain, runs, kept = (np.zeros(shape, np.float32) for _ in range(3))
     most, label = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
@@ -216,7 +220,7 @@ def _field(masks: dict[str, Float], levels: dict[str, _Level], canvas: Size) -> 
     reached, still = list[float](), None
     for key, level in seen.items():
         mask = masks[key]
-        painted = level.painted(canvas, Size(shape[1], shape[0]))
+        painted = paints.get(key)
         number: int | npt.NDArray[np.int32] = numbers[_run_noise(level)]
         if painted is None:
             if level.runs:
@@ -225,7 +229,7 @@ def _field(masks: dict[str, Float], levels: dict[str, _Level], canvas: Size) -> 
             if level.is_kept:
                 kept += mask
         else:
-            noise, zero = painted
+            noise, zero = (_averaged(part, Size(shape[1], shape[0])) for part in painted)
             kept += mask * zero
             still = mask * zero if still is None else still + mask * zero
             if level.runs:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from collage_studio.document.geometry import Affine, Rect, Size
-from collage_studio.document.model import Document, Layer, Mask, NextState, Raster
-from collage_studio.document.placing import Placed, mask_source, picture_source
+from collage_studio.document.model import Document, Layer, NextState, Raster
+from collage_studio.document.placing import Placed, Source
 from collage_studio.document.tree import mapped
 
 Float: TypeAlias = "npt.NDArray[np.float32]"
@@ -96,21 +96,31 @@ def paint_at(paint: Raster, to_canvas: Affine, size: Size) -> tuple[Float, Float
         size: of the canvas.
     """
     values, covers = (np.zeros(size.shape, np.float32) for _ in range(2))
-    placed = Placed(picture_source(paint, None), to_canvas, keep=False)
+    placed = Placed(_source(paint), to_canvas, keep=False)
     box = placed.bounds.intersect(Rect.of_size(size))
     if box.is_empty:
         return values, covers
-    planes, inside = placed.sample(box), _inside(paint.size, to_canvas, box)
-    value = np.divide(planes[0], planes[3], out=np.zeros_like(inside), where=planes[3] > _TRACE)
-    cover = np.divide(planes[3], inside, out=np.zeros_like(inside), where=inside > _TRACE)
-    values[box.slices], covers[box.slices] = _snapped(value), _snapped(cover)
+    mixed, cover, inside = placed.sample(box)
+    value = np.divide(mixed, cover, out=np.zeros_like(mixed), where=cover > _TRACE)
+    # The layer's soft border is none of the paint's.
+    own = np.divide(cover, inside, out=np.zeros_like(cover), where=inside > _TRACE)
+    values[box.slices], covers[box.slices] = _snapped(value), _snapped(own)
     return values, covers
 
 
-def _inside(size: Size, to_canvas: Affine, box: Rect) -> Float:
-    """How much of each pixel of `box` the raster covers: its soft border is none of the paint's."""
-    whole = Mask(np.full(size.shape, 255, np.uint8))
-    return Placed(mask_source(whole), to_canvas, keep=False).sample(box)[0]
+def _source(paint: Raster) -> Source:
+    """Planes (3, h, w): value times cover, cover, and 1 for what the raster covers."""
+
+    def read(rect: Rect) -> Float:
+        pixels = paint.pixels[rect.slices]
+        planes = np.ones((3, *pixels.shape[:2]), np.float32)
+        unit = np.float32(1 / np.iinfo(pixels.dtype).max)
+        np.multiply(pixels[..., 3], unit, out=planes[1])
+        np.multiply(pixels[..., 0], unit, out=planes[0])
+        planes[0] *= planes[1]
+        return planes
+
+    return Source(paint.size, read, lambda: f"noise {paint.key}")
 
 
 def _snapped(values: Float) -> Float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from collage_studio.document.geometry import IDENTITY, Affine, Size
+from collage_studio.document.geometry import IDENTITY, Affine
 from collage_studio.document.model import (
     BlendMode,
     Caption,
@@ -174,16 +174,6 @@ def add_chip(document: Document, layer_id: str) -> Document:
 def set_settings(document: Document, settings: RunSettings) -> Document:
     """Replace what the next run needs beside the layers."""
     return document if settings == document.settings else replace(document, settings=settings)
-
-
-def resize_canvas(document: Document, size: Size) -> Document:
-    """Change the canvas size; layers keep their distance from the top left corner.
-
-    Variations and the accepted one have the old size, so they go.
-    """
-    if size == document.size:
-        return document
-    return replace(document, size=size, variations=(), accepted=None)
 
 
 def children_of(document: Document, parent: str) -> tuple[Layer, ...] | None:

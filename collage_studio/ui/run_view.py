@@ -233,10 +233,10 @@ class RunView:
     # Runs
 
     def _on_job(self, job: Job) -> None:
-        running = self._session.runs.board.running
-        if job.is_fetch and running is not None and running.id != job.id:
-            self._show_running()  # strip and canvas belong to the run beside it
+        if job.is_fetch:
+            self._show_running()  # a download makes nothing for strip and canvas
             return
+        running = self._session.runs.board.running
         self._show_pending(job if running is None or running.is_fetch else running)
         if job.is_over:
             self._end(job)

@@ -74,6 +74,15 @@ def test_no_layer_counts_as_moved_afterwards() -> None:
     assert not stale_layers(after, after.variations[0])
 
 
+def test_another_size_from_the_top_left_corner_leaves_the_layers_and_keeps_the_pictures() -> None:
+    document = _document()
+    after = cropped(document, Rect(0, 0, 80, 40))
+    assert all(one is other for one, other in zip(after.layers, document.layers, strict=True))
+    assert after.accepted is not None
+    assert after.accepted.picture.size == Size(80, 40)
+    assert [one.id for one in after.variations] == ["v"]
+
+
 def test_the_same_frame_changes_nothing() -> None:
     document = _document()
     assert cropped(document, Rect(0, 0, 64, 48)) is document

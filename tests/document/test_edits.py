@@ -1,7 +1,6 @@
 """Edits are pure, leave missing layers alone and keep pictures in their place."""
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,7 +144,6 @@ def test_change_without_effect_returns_the_same_document():
     assert edits.change_layer(document, "a", opacity=0.5) is document
     assert edits.set_caption(document, Caption()) is document
     assert edits.set_settings(document, RunSettings()) is document
-    assert edits.resize_canvas(document, CANVAS) is document
     assert edits.add_variations(document, ()) is document
 
 
@@ -296,11 +294,3 @@ def test_dropping_takes_one_variation_out():
     document = edits.add_variations(stack(), [variation("v1", 1), variation("v2", 1)])
     assert [one.id for one in edits.drop_variation(document, "v1").variations] == ["v2"]
     assert edits.drop_variation(document, "gone") is document
-
-
-def test_new_canvas_size_drops_pictures_of_the_old_size():
-    document = edits.add_variations(stack(picture("a")), [variation("v1", 1)])
-    document = replace(document, accepted=variation("v0", 0))
-    after = edits.resize_canvas(document, Size(80, 40))
-    assert (after.size, after.variations, after.accepted) == (Size(80, 40), (), None)
-    assert after.layers is document.layers

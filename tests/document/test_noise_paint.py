@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collage_studio.cutout.noise_brush import NoiseStroke, PaintMode, value_of
 from collage_studio.document.edits import change_layer
 from collage_studio.document.geometry import Affine, Size
-from collage_studio.document.model import Document, Layer, NextState, Raster
+from collage_studio.document.model import Document, Layer, LayerKind, NextState, Raster
 from collage_studio.document.noise_map import noise_map
 from collage_studio.document.noise_paint import (
     noise_by_pixel,
@@ -207,6 +207,9 @@ def test_paint_of_another_size_than_the_layer_is_refused() -> None:
 
 def test_painting_a_group_is_refused_and_clearing_gives_the_layer_back() -> None:
     tent = _layer("tent", 40, 40)
+    group = Layer("group", "Group", LayerKind.GROUP, children=(tent,))
+    with pytest.raises(ValueError, match="has no pixels to paint noise on"):
+        NoiseStroke(group, group.placement, value=1, radius=5, hardness=1, flow=1)
     painted = _painted(tent, 1.0, 1.0, slice(0, 9), slice(0, 9))
     assert without_paint(painted) == tent
     assert set_paint(_document(painted), "tent", None).layers[0] == tent

@@ -133,6 +133,9 @@ def test_a_run_that_fails_beside_a_download_keeps_its_failed_tile(
     runs.handle(job.id, Failed("The run stopped.", "retry"))
     assert opened.window.strip.state_of(f"{job.id}:7") == "failed"
     qtbot.waitUntil(lambda: opened.window.top.queue.text() == "1 running")
+    runs.handle(fetch.id, Downloaded("someone/tiny-model", 50, 100))
+    runs.handle(fetch.id, Finished())
+    assert opened.window.strip.state_of(f"{job.id}:7") == "failed"
 
 
 def test_previews_never_enter_the_document(opened: OpenWindow) -> None:

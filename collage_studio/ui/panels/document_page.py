@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from collage_studio.app.editor import Editor
 from collage_studio.app.models import with_model
 from collage_studio.document import edits
-from collage_studio.document.geometry import Size
+from collage_studio.document.geometry import Rect, Size
 from collage_studio.document.model import Document
 from collage_studio.document.recipe import RunSettings
 from collage_studio.ui.panels.method_panel import MethodPanel
@@ -144,4 +144,7 @@ class DocumentPage(QWidget):
 
     def _take_size(self) -> None:
         size = self._typed_size()
-        self._editor.apply(lambda document: edits.resize_canvas(document, size), "Resize canvas")
+        from collage_studio.document.cropping import cropped
+
+        frame = Rect.of_size(size)
+        self._editor.apply(lambda document: cropped(document, frame), "Resize canvas")
